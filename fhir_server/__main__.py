@@ -1,0 +1,1 @@
+"""`python -m fhir_server`: the command line, as `./run` calls it."""
