@@ -1,0 +1,130 @@
+"""Money: an integer number of minor units of one ISO 4217 currency (freeze F-BILL-01). There is no float anywhere.
+
+Currency codes and the number of decimals of each: ISO 4217:2015 and its amendments (list one), `currencies.csv`.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from decimal import ROUND_HALF_UP, Context, Decimal, Inexact
+from functools import cache
+from pathlib import Path
+
+from ledger.errors import rule_broken
+
+AMOUNT_MINOR_MAX = 10**15
+"""No amount reaches further than this many minor units, in either direction."""
+
+# Room for the product of two amounts at their limit; what would be inexact raises instead of being rounded.
+_EXACT = Context(prec=100, traps=[Inexact])
+_ROUNDING = Context(prec=100, rounding=ROUND_HALF_UP)
+
+
+@cache
+def currency_exponents() -> dict[str, int]:
+    """ISO 4217 code -> number of decimals of the currency's minor unit."""
+    with (Path(__file__).parent / "currencies.csv").open(encoding="utf-8", newline="") as file:
+        return {row["code"]: int(row["exponent"]) for row in csv.DictReader(file)}
+
+
+def exponent_of(currency: str) -> int:
+    """Number of decimals of the currency. Refused with `unknown-currency` where ISO 4217 has no such code."""
+    try:
+        return currency_exponents()[currency]
+    except KeyError:
+        raise rule_broken("unknown-currency", f"{currency!r} is not an ISO 4217 currency code.") from None
+
+
+@dataclass(frozen=True, slots=True, order=False)
+class Money:
+    """An amount of one currency. Adding or comparing two currencies is a mistake of the program."""
+
+    currency: str
+    minor_units: int
+
+    def __add__(self, other: Money) -> Money:
+        assert self.currency == other.currency, (self, other)
+        return Money(self.currency, self.minor_units + other.minor_units)
+
+    def __sub__(self, other: Money) -> Money:
+        assert self.currency == other.currency, (self, other)
+        return Money(self.currency, self.minor_units - other.minor_units)
+
+    def __neg__(self) -> Money:
+        return Money(self.currency, -self.minor_units)
+
+    def __bool__(self) -> bool:
+        return self.minor_units != 0
+
+    def __str__(self) -> str:
+        return f"{self.decimal()} {self.currency}"
+
+    def decimal(self) -> Decimal:
+        """The amount as a decimal with exactly the currency's decimals: 1050 AFN -> 10.50."""
+        return Decimal(self.minor_units).scaleb(-exponent_of(self.currency), _EXACT)
+
+    @classmethod
+    def zero(cls, currency: str) -> Money:
+        return cls(currency, 0)
+
+    @classmethod
+    def of_decimal(cls, value: Decimal, currency: str, expression: str = "") -> Money:
+        """The money that a decimal in major units says; refused where it is finer than the currency or too large."""
+        return cls(currency, minor_units_of(value, currency, expression))
+
+
+def minor_units_of(value: Decimal, currency: str, expression: str = "") -> int:
+    """Minor units of a decimal amount, never rounded: JPY 10.00 is 10, JPY 10.50 is refused (`amount-too-precise`)."""
+    exponent = exponent_of(currency)
+    if value.adjusted() > 18:
+        raise _too_large(currency, expression)
+    # Trailing zeros say nothing about money; a far-away exponent (1e-400) would cost memory before it is refused.
+    digits = value.normalize(_ROUNDING) if value else Decimal(0)
+    power = digits.as_tuple().exponent
+    assert isinstance(power, int), "NaN and infinity cannot come out of JSON or XML"
+    if power < -exponent:
+        raise rule_broken(
+            "amount-too-precise",
+            f"{currency} has {exponent} decimals; send an amount without non-zero decimals beyond them.",
+            expression,
+        )
+    minor_units = int(digits.scaleb(exponent, _EXACT))
+    if abs(minor_units) > AMOUNT_MINOR_MAX:
+        raise _too_large(currency, expression)
+    return minor_units
+
+
+def _too_large(currency: str, expression: str) -> Exception:
+    return rule_broken(
+        "amount-too-large", f"Amounts reach at most 10^15 minor units of {currency}; send a smaller one.", expression
+    )
+
+
+def product(amount: Money, factor: Decimal) -> Money:
+    """Amount times factor, rounded half away from zero to the minor unit."""
+    exact = _ROUNDING.multiply(Decimal(amount.minor_units), factor)
+    return Money(amount.currency, int(exact.to_integral_value(ROUND_HALF_UP, _ROUNDING)))
+
+
+def total(currency: str, amounts: Iterable[Money]) -> Money:
+    return sum(amounts, Money(currency, 0))
+
+
+def apportion(amount: Money, weights: Sequence[int]) -> list[Money]:
+    """Split an amount by weights so that the parts sum to it exactly (largest remainder, the earlier wins a tie).
+
+    Weights that sum to zero put all of it on the first.
+    """
+    assert weights, "there must be somewhere to put it"
+    whole = sum(weights)
+    if whole == 0:
+        return [amount, *(Money(amount.currency, 0) for _ in weights[1:])]
+    shares = [divmod(amount.minor_units * weight, whole) for weight in weights]
+    missing = amount.minor_units - sum(quotient for quotient, _ in shares)
+    by_remainder = sorted(range(len(shares)), key=lambda index: -abs(shares[index][1]))
+    winners = set(by_remainder[:missing])
+    return [
+        Money(amount.currency, quotient + (1 if index in winners else 0)) for index, (quotient, _) in enumerate(shares)
+    ]
