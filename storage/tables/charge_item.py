@@ -1,0 +1,73 @@
+"""Charges, and which live invoice holds each."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+from storage.tables.metadata import (
+    SCHEMA,
+    Text,
+    bounds,
+    date_bounds,
+    index_table,
+    metadata,
+    money,
+    references,
+    resource_table,
+    tenant_id,
+    text,
+)
+
+_OCCURRENCE_ABSENT = (
+    "occurrence_date_time IS NULL AND occurrence_period_start IS NULL AND occurrence_period_end IS NULL"
+)
+
+charge_item = resource_table(
+    "charge_item",
+    text("status", null=False),
+    text("subject"),
+    text("context"),
+    text("occurrence_date_time"),
+    text("occurrence_period_start"),
+    text("occurrence_period_end"),
+    *bounds(
+        "occurrence",
+        f"CASE WHEN {_OCCURRENCE_ABSENT} THEN NULL ELSE "
+        f"coalesce({SCHEMA}.fhir_low(coalesce(occurrence_date_time, occurrence_period_start)), '-infinity') END",
+        f"CASE WHEN {_OCCURRENCE_ABSENT} THEN NULL ELSE "
+        f"coalesce({SCHEMA}.fhir_high(coalesce(occurrence_date_time, occurrence_period_end)), 'infinity') END",
+    ),
+    text("performing_organization"),
+    text("requesting_organization"),
+    text("enterer"),
+    text("entered_date"),
+    *date_bounds("entered_date"),
+    sa.Column("quantity_value", sa.Numeric),
+    text("quantity_system"),
+    text("quantity_code"),
+    sa.Column("factor_override", sa.Numeric),
+    *money("price_override"),
+    text("account_id"),
+    sa.Column("amount_minor", sa.BigInteger),
+    text("amount_currency"),
+    sa.Column("unpriced", sa.Boolean, nullable=False),
+    references("account_id", "account"),
+    sa.Index(None, "tenant_id", "account_id", "id"),
+    sa.Index(None, "tenant_id", "subject", "occurrence_low", "id"),
+    sa.Index(None, "tenant_id", "occurrence_low", "id"),
+    sa.Index(None, "tenant_id", "status", "id"),
+)
+
+charge_item_index = index_table("charge_item")
+
+# The primary key is the rule: a charge is on at most one live invoice.
+invoiced_charge = sa.Table(
+    "invoiced_charge",
+    metadata,
+    tenant_id(),
+    sa.Column("charge_item_id", Text, primary_key=True),
+    text("invoice_id", null=False),
+    references("charge_item_id", "charge_item"),
+    references("invoice_id", "invoice"),
+    sa.Index(None, "tenant_id", "invoice_id"),
+)

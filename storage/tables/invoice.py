@@ -1,0 +1,89 @@
+"""Invoices with their lines, price components and payer shares."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+from storage.tables.metadata import (
+    child_table,
+    date_bounds,
+    index_table,
+    money,
+    references,
+    resource_table,
+    text,
+)
+
+invoice = resource_table(
+    "invoice",
+    text("status", null=False),
+    text("cancelled_reason"),
+    text("subject"),
+    text("recipient"),
+    text("date"),
+    *date_bounds("date"),
+    text("issuer"),
+    text("account_id"),
+    *money("total_net"),
+    *money("total_gross"),
+    sa.Column("settled_minor", sa.BigInteger),
+    sa.Column("due_minor", sa.BigInteger),
+    text("settlement_currency"),
+    text("due_date"),
+    text("credit_of_id"),
+    sa.CheckConstraint("settled_minor + due_minor = total_gross_minor", name="settlement_sums_to_total"),
+    sa.CheckConstraint("due_minor >= 0", name="not_over_settled"),
+    sa.CheckConstraint("settled_minor >= 0 OR credit_of_id IS NOT NULL", name="not_under_settled"),
+    references("account_id", "account"),
+    references("credit_of_id", "invoice"),
+    sa.Index(None, "tenant_id", "account_id", "id"),
+    sa.Index(None, "tenant_id", "subject", "date_low", "id"),
+    sa.Index(None, "tenant_id", "date_low", "id"),
+    sa.Index(None, "tenant_id", "status", "id"),
+)
+
+invoice_index = index_table("invoice")
+
+
+def _position(name: str = "position") -> sa.Column[int]:
+    return sa.Column(name, sa.SmallInteger, primary_key=True)
+
+
+invoice_line = child_table(
+    "invoice_line",
+    "invoice",
+    "invoice_id",
+    _position(),
+    sa.Column("sequence", sa.Integer),
+    text("charge_item_id"),
+    references("charge_item_id", "charge_item"),
+)
+sa.Index(None, invoice_line.c.tenant_id, invoice_line.c.charge_item_id, invoice_line.c.invoice_id)
+
+# line_position -1: a component of the totals (totalPriceComponent).
+TOTALS = -1
+
+invoice_price_component = child_table(
+    "invoice_price_component",
+    "invoice",
+    "invoice_id",
+    _position("line_position"),
+    _position(),
+    text("type", null=False),
+    text("code_system"),
+    text("code"),
+    sa.Column("factor", sa.Numeric),
+    *money("amount"),
+)
+
+invoice_payer_share = child_table(
+    "invoice_payer_share",
+    "invoice",
+    "invoice_id",
+    _position(),
+    text("payer"),
+    text("payer_system"),
+    text("payer_value"),
+    *money("amount"),
+)
+

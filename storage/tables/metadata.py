@@ -1,0 +1,131 @@
+"""The pieces that every table is made of: the tenant first in every key, and text that compares by bytes.
+
+Tables that every request writes have no foreign key to `tenant`: each insert would lock that one row, and it would be
+the hottest of the database. Row-level security ties every row to a tenant instead.
+"""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql as pg
+
+SCHEMA = "billing"
+
+metadata = sa.MetaData(
+    schema=SCHEMA,
+    naming_convention={
+        "pk": "%(table_name)s_pk",
+        "fk": "%(table_name)s_%(column_0_N_name)s_fk",
+        "uq": "%(table_name)s_%(column_0_N_name)s_key",
+        "ck": "%(table_name)s_%(constraint_name)s_check",
+        "ix": "%(table_name)s_%(column_0_N_name)s_idx",
+    },
+)
+
+# Byte order: the same on every server whatever its locale, and a prefix search is a range.
+Text = sa.Text(collation="C")
+Instant = sa.DateTime(timezone=True)
+
+
+def tenant_id() -> sa.Column[str]:
+    return sa.Column("tenant_id", Text, primary_key=True)
+
+
+def text(name: str, *, null: bool = True) -> sa.Column[str]:
+    return sa.Column(name, Text, nullable=null)
+
+
+def money(name: str) -> tuple[sa.Column[int], sa.Column[str], sa.Column[int]]:
+    """The columns of a `ledger.resource.DecimalMoney`."""
+    return (
+        sa.Column(f"{name}_minor", sa.BigInteger),
+        sa.Column(f"{name}_currency", Text),
+        sa.Column(f"{name}_scale", sa.SmallInteger),
+    )
+
+
+def residue() -> sa.Column[str]:
+    # json, not jsonb: the text is kept as it was written, zeros of decimals included.
+    return sa.Column("residue", pg.JSON, nullable=False)
+
+
+def bounds(name: str, low_expression: str, high_expression: str) -> tuple[sa.Column[object], sa.Column[object]]:
+    """The instants between which a partial date lies. The database computes them, so they cannot say anything else."""
+    return (
+        sa.Column(f"{name}_low", Instant, sa.Computed(low_expression, persisted=True)),
+        sa.Column(f"{name}_high", Instant, sa.Computed(high_expression, persisted=True)),
+    )
+
+
+def date_bounds(column: str) -> tuple[sa.Column[object], sa.Column[object]]:
+    return bounds(column, f"{SCHEMA}.fhir_low({column})", f"{SCHEMA}.fhir_high({column})")
+
+
+def period_bounds(name: str, start: str, end: str) -> tuple[sa.Column[object], sa.Column[object]]:
+    """A period that is open on a side reaches to infinity there; one that is absent is nowhere."""
+    absent = f"{start} IS NULL AND {end} IS NULL"
+    return bounds(
+        name,
+        f"CASE WHEN {absent} THEN NULL ELSE coalesce({SCHEMA}.fhir_low({start}), '-infinity') END",
+        f"CASE WHEN {absent} THEN NULL ELSE coalesce({SCHEMA}.fhir_high({end}), 'infinity') END",
+    )
+
+
+def resource_table(name: str, *columns: sa.Column[object] | sa.Constraint | sa.Index) -> sa.Table:
+    """The table of a resource type: what its record in `ledger` has, column by column."""
+    return sa.Table(
+        name,
+        metadata,
+        tenant_id(),
+        sa.Column("id", Text, primary_key=True),
+        sa.Column("version", sa.Integer, nullable=False),
+        sa.Column("last_updated", Instant, nullable=False),
+        text("source"),
+        *columns,
+        residue(),
+        sa.Index(None, "tenant_id", "last_updated", "id"),
+    )
+
+
+def index_table(resource: str) -> sa.Table:
+    """The repeating values that searches find: narrow, so that one index serves every parameter of the type."""
+    name = f"{resource}_index"
+    return sa.Table(
+        name,
+        metadata,
+        tenant_id(),
+        sa.Column("id", Text, primary_key=True),
+        sa.Column("parameter", Text, primary_key=True),
+        sa.Column("position", pg.ARRAY(sa.SmallInteger), primary_key=True),
+        text("system"),
+        text("value"),
+        sa.ForeignKeyConstraint(
+            ["tenant_id", "id"],
+            [f"{SCHEMA}.{resource}.tenant_id", f"{SCHEMA}.{resource}.id"],
+            ondelete="CASCADE",
+        ),
+        sa.Index(None, "tenant_id", "parameter", "value", "system", "id"),
+    )
+
+
+def child_table(name: str, parent: str, parent_key: str, *columns: sa.Column[object] | sa.Constraint) -> sa.Table:
+    """The table of a repeating element; `position` is its place in the array."""
+    return sa.Table(
+        name,
+        metadata,
+        tenant_id(),
+        sa.Column(parent_key, Text, primary_key=True),
+        *columns,
+        residue(),
+        sa.ForeignKeyConstraint(
+            ["tenant_id", parent_key],
+            [f"{SCHEMA}.{parent}.tenant_id", f"{SCHEMA}.{parent}.id"],
+            ondelete="CASCADE",
+        ),
+    )
+
+
+def references(column: str, parent: str) -> sa.ForeignKeyConstraint:
+    return sa.ForeignKeyConstraint(
+        ["tenant_id", column], [f"{SCHEMA}.{parent}.tenant_id", f"{SCHEMA}.{parent}.id"]
+    )
