@@ -86,7 +86,7 @@ def shelter() -> Path:
             return directory
     raise NoAccountError(
         f"none of {', '.join(map(str, SHELTERS))} can be written to, and PostgreSQL, which does not run as root, "
-        "cannot reach the data directory. Give a --data-dir that every account can enter, or run this as an ordinary user"
+        "cannot reach the data directory. Give a --data-dir that every account can enter, or do not run this as root"
     )
 
 

@@ -94,7 +94,7 @@ def _set_up_roles(connection: Connection, passwords: Mapping[Role, str]) -> None
             _set_password(connection, role, passwords[role])
         if role is not Role.OWNER:
             connection.execute(sql.SQL("ALTER ROLE {} SET search_path = billing").format(sql.Identifier(role)))
-    _refuse_powers(connection)
+    take_back_powers(connection)
     connection.execute("GRANT billing_owner TO billing_migrate")
     connection.execute("ALTER ROLE billing_migrate SET role = 'billing_owner'")
     connection.execute("ALTER ROLE billing_app SET idle_in_transaction_session_timeout = '60s'")
@@ -112,7 +112,7 @@ def _set_password(connection: Connection, role: Role, password: str) -> None:
     connection.execute(sql.SQL("ALTER ROLE {} PASSWORD {}").format(sql.Identifier(role), sql.Literal(verifier)))
 
 
-def _refuse_powers(connection: Connection) -> None:
+def take_back_powers(connection: Connection) -> None:
     """A role of ours that somebody gave more than it should have makes row-level security worthless."""
     found = connection.execute(
         "SELECT rolname FROM pg_roles WHERE rolname = ANY (%s) AND (rolsuper OR rolbypassrls OR rolreplication)",

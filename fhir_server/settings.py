@@ -1,0 +1,143 @@
+"""Every setting there is, each an environment variable. The table in docs/configuration.md is made from this file."""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import os
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field, PositiveInt
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+PREFIX = "BILLING_"
+CHECKOUT = Path(__file__).resolve().parent.parent
+MOST_WORKERS_UNASKED = 4
+
+
+class Settings(BaseSettings):
+    model_config = SettingsConfigDict(env_prefix=PREFIX, populate_by_name=True, extra="forbid", frozen=True)
+
+    # Where it listens
+    host: str = Field("127.0.0.1", description="The address to listen on.")
+    port: int = Field(8080, ge=0, le=65535, description="The port to listen on; 0 takes a free one.")
+    workers: int = Field(0, ge=0, description="Worker processes; 0 means one per CPU core, at most 4.")
+    public_base_url: str = Field(
+        "",
+        description="The FHIR base URL as clients see it, such as `https://billing.example.org/fhir`; it is in links, "
+        "`Location` and the CapabilityStatement. Empty: `http://HOST:PORT/fhir`.",
+    )
+    graceful_stop_seconds: PositiveInt = Field(
+        20, description="How long requests that are being answered may take to end when the server is stopped."
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="What is logged to stderr: this and everything graver."
+    )
+    log_format: Literal["auto", "json", "text"] = Field(
+        "auto", description="How it is logged: `json` lines, `text` for people, `auto`: text on a terminal."
+    )
+
+    # The database
+    data_dir: Path = Field(
+        CHECKOUT / "var",
+        description="Where the embedded PostgreSQL and the built-in issuer's key are kept; `var` in the checkout.",
+    )
+    database_url: str = Field(
+        "",
+        validation_alias="DATABASE_URL",
+        description="A PostgreSQL (15 or later) of one's own, as the role `billing_app`; empty: the embedded one. "
+        "`./run setup-database` makes the roles and prints the four URLs.",
+    )
+    migrate_database_url: str = Field(
+        "", description="The same database as the role `billing_migrate`. Needed where `DATABASE_URL` is set."
+    )
+    worker_database_url: str = Field(
+        "", description="The same database as the role `billing_worker`. Needed where `DATABASE_URL` is set."
+    )
+    audit_database_url: str = Field("", description="The same database as the role `billing_audit`, for `./run check`.")
+    pool_min_size: PositiveInt = Field(2, description="Database connections that each worker keeps open.")
+    pool_max_size: PositiveInt = Field(10, description="Database connections that each worker opens at most.")
+    pool_timeout_seconds: PositiveInt = Field(
+        10, description="How long a request waits for a database connection before it is answered with 503."
+    )
+    statement_timeout_seconds: PositiveInt = Field(
+        30, description="How long one database statement of a request may take."
+    )
+
+    # Limits on what is sent
+    max_body_bytes: PositiveInt = Field(5 * 1024 * 1024, description="The largest request body, in bytes.")
+    max_json_depth: PositiveInt = Field(64, description="The deepest nesting of a JSON body.")
+    max_bundle_entries: PositiveInt = Field(500, description="The most entries of a batch or transaction Bundle.")
+    default_page_size: PositiveInt = Field(50, description="Matches on a search page when `_count` is not given.")
+    max_page_size: PositiveInt = Field(1000, description="The most matches on a search page, whatever `_count` says.")
+
+    # Who may come in
+    built_in_issuer: Literal["auto", "on", "off"] = Field(
+        "auto",
+        description="The built-in token issuer. `auto`: on when listening on loopback; elsewhere the server does not "
+        "start until this says `on` or `off`.",
+    )
+    token_issuer: str = Field(
+        "https://billing.ghasi.example/built-in-issuer", description="The `iss` of the built-in issuer's tokens."
+    )
+    token_audience: str = Field(
+        "https://billing.ghasi.example/fhir", description="The `aud` that a token must have to be accepted."
+    )
+    token_lifetime_seconds: PositiveInt = Field(3600, description="How long a token of the built-in issuer is valid.")
+
+    @property
+    def worker_count(self) -> int:
+        return self.workers or min(MOST_WORKERS_UNASKED, len(os.sched_getaffinity(0)))
+
+    @property
+    def is_loopback(self) -> bool:
+        return _is_loopback(self.host)
+
+    @property
+    def built_in_issuer_is_on(self) -> bool:
+        return self.built_in_issuer == "on" or (self.built_in_issuer == "auto" and self.is_loopback)
+
+    @property
+    def base_url(self) -> str:
+        """The FHIR base URL without a slash at its end."""
+        if self.public_base_url:
+            return self.public_base_url.rstrip("/")
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"http://{host}:{self.port}/fhir"
+
+    def changed(self, **values: Any) -> Settings:
+        """These settings with some of them replaced (None keeps what is there), validated anew."""
+        given = {name: value for name, value in values.items() if value is not None}
+        return Settings.model_validate({**self.model_dump(), **given})
+
+    def to_environment(self) -> dict[str, str]:
+        """The environment variables from which a child process reads these very settings."""
+        return {
+            variable_of(name): value if isinstance(value, str) else json.dumps(value)
+            for name, value in self.model_dump(mode="json").items()
+        }
+
+
+def variable_of(field: str) -> str:
+    """The environment variable of a setting."""
+    alias = Settings.model_fields[field].validation_alias
+    return alias if isinstance(alias, str) else f"{PREFIX}{field}".upper()
+
+
+def table() -> str:
+    """All settings as a Markdown table, for docs/configuration.md."""
+    lines = ["| variable | default | meaning |", "| --- | --- | --- |"]
+    for name, field in Settings.model_fields.items():
+        default = "" if field.default in ("", CHECKOUT / "var") else f"`{field.default}`"
+        lines.append(f"| `{variable_of(name)}` | {default} | {field.description} |")
+    return "\n".join(lines)
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
