@@ -1,0 +1,159 @@
+"""Statements that travel together: everything that is queued goes to PostgreSQL in one round trip.
+
+libpq's pipeline mode through psycopg's own wrapper (https://www.psycopg.org/psycopg3/docs/api/pq.html): a cursor per
+statement costs more than PostgreSQL needs to answer it. Every statement is prepared once a connection.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Generator, Sequence
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any, LiteralString
+from uuid import UUID
+
+import psycopg
+from psycopg import errors, pq
+from psycopg.abc import AdaptContext
+from psycopg.adapt import Loader, Transformer
+from psycopg.waiting import Ready, Wait
+
+Row = tuple[Any, ...]
+
+_OK = (pq.ExecStatus.COMMAND_OK, pq.ExecStatus.TUPLES_OK)
+
+
+class Statement:
+    """One SQL statement with `$1`, `$2` ... for its parameters; it is compared and remembered by identity."""
+
+    __slots__ = ("name", "sql")
+
+    def __init__(self, sql: LiteralString) -> None:
+        self.sql = sql.encode()
+        self.name = hashlib.sha256(self.sql).hexdigest()[:24].encode()
+
+    def __repr__(self) -> str:
+        return f"Statement({self.sql.decode()})"
+
+
+class _RawText(Loader):
+    """The bytes as they came: JSON that is to be spliced or read with exact decimals is not parsed by the driver."""
+
+    def load(self, data: Any) -> bytes:
+        return bytes(data)
+
+
+def prepare_connection(context: AdaptContext) -> None:
+    """Read json columns as bytes. Called once for each new connection."""
+    context.adapters and context.adapters.register_loader("json", _RawText)
+
+
+def parameter(value: Any) -> bytes | None:
+    """The text form that PostgreSQL reads of a value; the type is the one that the statement gives the parameter."""
+    if value is None:
+        return None
+    return _TEXT_OF[type(value)](value)
+
+
+def _array(values: Sequence[Any]) -> bytes:
+    return b"{" + b",".join(map(_element, values)) + b"}"
+
+
+def _element(value: Any) -> bytes:
+    text = parameter(value)
+    if text is None:
+        return b"NULL"
+    return b'"' + text.replace(b"\\", b"\\\\").replace(b'"', b'\\"') + b'"'
+
+
+_TEXT_OF: dict[type, Any] = {
+    str: str.encode,
+    bytes: bytes,
+    int: lambda value: b"%d" % value,
+    bool: lambda value: b"t" if value else b"f",
+    Decimal: lambda value: str(value).encode(),
+    date: lambda value: value.isoformat().encode(),
+    datetime: lambda value: value.isoformat().encode(),
+    UUID: lambda value: str(value).encode(),
+    list: _array,
+    tuple: _array,
+}
+
+
+class Pipeline:
+    """A connection that runs batches of statements, each batch in one round trip."""
+
+    __slots__ = ("_connection", "_pgconn", "_prepared", "_transformer")
+
+    def __init__(self, connection: psycopg.AsyncConnection[Any]) -> None:
+        self._connection = connection
+        self._pgconn = connection.pgconn
+        self._prepared: set[bytes] = set()
+        self._transformer = Transformer(connection)
+
+    async def run(self, statements: Sequence[tuple[Statement, Sequence[Any]]]) -> list[list[Row]]:
+        """Run the statements in order and give the rows of each.
+
+        Outside BEGIN and COMMIT the batch is one implicit transaction. The first error is raised as psycopg's error of
+        its SQLSTATE, and nothing after it has run.
+        """
+        try:
+            results = await self._connection.wait(self._communicate(statements))
+        except BaseException:
+            # Half an answer is still on its way: nobody may use this connection again.
+            self._pgconn.finish()
+            raise
+        failed = next((result for result in results if result.status not in _OK), None)
+        if failed is not None:
+            raise errors.error_from_result(failed, encoding="utf-8")
+        return [self._rows(result) for result in results]
+
+    def _rows(self, result: pq.abc.PGresult) -> list[Row]:
+        if not result.ntuples:
+            return []
+        self._transformer.set_pgresult(result)
+        return self._transformer.load_rows(0, result.ntuples, tuple)
+
+    def _communicate(
+        self, statements: Sequence[tuple[Statement, Sequence[Any]]]
+    ) -> Generator[Wait, Ready, list[pq.abc.PGresult]]:
+        pgconn = self._pgconn
+        pgconn.enter_pipeline_mode()
+        prepared: list[bytes | None] = []
+        for statement, values in statements:
+            if statement.name not in self._prepared and statement.name not in prepared:
+                pgconn.send_prepare(statement.name, statement.sql)
+                prepared.append(statement.name)
+            pgconn.send_query_prepared(statement.name, [parameter(value) for value in values])
+            prepared.append(None)
+        pgconn.pipeline_sync()
+        while pgconn.flush():
+            if (yield Wait.RW) & Ready.R:
+                pgconn.consume_input()
+        answers = yield from self._answers()
+        results = []
+        for name, answer in zip(prepared, answers, strict=True):
+            if name is None:
+                results.append(answer)
+            elif answer.status == pq.ExecStatus.COMMAND_OK:
+                self._prepared.add(name)
+            elif answer.status == pq.ExecStatus.FATAL_ERROR:
+                results.append(answer)
+        pgconn.exit_pipeline_mode()
+        return results
+
+    def _answers(self) -> Generator[Wait, Ready, list[pq.abc.PGresult]]:
+        """All results up to the sync; libpq puts a None after each."""
+        pgconn = self._pgconn
+        answers: list[pq.abc.PGresult] = []
+        while True:
+            while pgconn.is_busy():
+                yield Wait.R
+                pgconn.consume_input()
+            result = pgconn.get_result()
+            if result is None:
+                continue
+            if result.status == pq.ExecStatus.PIPELINE_SYNC:
+                return answers
+            answers.append(result)

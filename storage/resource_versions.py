@@ -1,0 +1,106 @@
+"""The versions of resources as they were rendered, and the outbox row of each change. Called by `record_change` only to write."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+from storage.array_insert import ArrayInsert
+from storage.pipeline import Statement
+from storage.tables import outbox, resource_versions
+from storage.transaction import Database, Transaction
+
+_INSERT_VERSION = ArrayInsert(resource_versions, 900)
+_INSERT_OUTBOX = ArrayInsert(outbox, 901)
+
+_LATEST = Statement(
+    "SELECT version, last_updated, content FROM billing.resource_versions"
+    " WHERE tenant_id = $1 AND resource_type = $2 AND id = $3 ORDER BY version DESC LIMIT 1"
+)
+_VERSION = Statement(
+    "SELECT version, last_updated, content FROM billing.resource_versions"
+    " WHERE tenant_id = $1 AND resource_type = $2 AND id = $3 AND version = $4::int"
+)
+_HISTORY = Statement(
+    "SELECT id, version, last_updated, interaction, content FROM billing.resource_versions"
+    " WHERE tenant_id = $1 AND resource_type = $2 AND id = $3 AND version < $4::int"
+    " ORDER BY version DESC LIMIT $5::int"
+)
+_COUNT = Statement(
+    "SELECT count(*) FROM billing.resource_versions WHERE tenant_id = $1 AND resource_type = $2 AND id = $3"
+)
+_CONTENTS = Statement(
+    "SELECT content FROM billing.resource_versions"
+    " WHERE tenant_id = $1 AND resource_type = $2 AND id = $3 AND content IS NOT NULL ORDER BY version DESC LIMIT 100"
+)
+
+
+class StoredVersion(NamedTuple):
+    """One version of a resource; `content` is None where the version is the deletion."""
+
+    version: int
+    last_updated: datetime
+    content: str | None
+
+
+class HistoryEntry(NamedTuple):
+    id: str
+    version: int
+    last_updated: datetime
+    interaction: str
+    content: str | None
+
+
+def append(
+    tx: Transaction,
+    resource_type: str,
+    resource_id: str,
+    version: int,
+    last_updated: datetime,
+    *,
+    interaction: str,
+    content: bytes | None,
+    mapper_version: int,
+    events: Sequence[str],
+) -> None:
+    """Add a version and its outbox row."""
+    key = (tx.tenant_id, resource_type, resource_id, version)
+    tx.add(_INSERT_VERSION, (*key, last_updated, interaction, content, mapper_version, tx.actor))
+    tx.add(_INSERT_OUTBOX, (*key, "{" + ",".join(events) + "}", last_updated))
+
+
+async def read_latest(database: Database, tenant_id: str, resource_type: str, resource_id: str) -> StoredVersion | None:
+    rows = await database.read(tenant_id, _LATEST, tenant_id, resource_type, resource_id)
+    return StoredVersion(*rows[0]) if rows else None
+
+
+async def read_version(
+    database: Database, tenant_id: str, resource_type: str, resource_id: str, version: int
+) -> StoredVersion | None:
+    rows = await database.read(tenant_id, _VERSION, tenant_id, resource_type, resource_id, version)
+    return StoredVersion(*rows[0]) if rows else None
+
+
+async def latest(tx: Transaction, resource_type: str, resource_id: str) -> StoredVersion | None:
+    rows = await tx.fetch(_LATEST, tx.tenant_id, resource_type, resource_id)
+    return StoredVersion(*rows[0]) if rows else None
+
+
+async def contents(tx: Transaction, resource_type: str, resource_id: str) -> list[str]:
+    """What the versions of a resource said, newest first (at most a hundred)."""
+    return [row[0] for row in await tx.fetch(_CONTENTS, tx.tenant_id, resource_type, resource_id)]
+
+
+async def read_history(
+    database: Database, tenant_id: str, resource_type: str, resource_id: str, *, before_version: int, count: int
+) -> tuple[list[HistoryEntry], int]:
+    """Versions below `before_version`, newest first, at most `count`; and how many versions there are in all."""
+    rows, total = await database.read_all(
+        tenant_id,
+        [
+            (_HISTORY, (tenant_id, resource_type, resource_id, before_version, count)),
+            (_COUNT, (tenant_id, resource_type, resource_id)),
+        ],
+    )
+    return [HistoryEntry(*row) for row in rows], total[0][0]

@@ -1,0 +1,235 @@
+"""Database transactions of one tenant: the only place that begins and commits one.
+
+What a transaction sends is queued and travels with the next question that needs an answer, or with the commit: a command
+costs one round trip to lock and read, and one to write. Rows that are added are gathered and written as arrays, one statement
+a table, whether it is one charge or five hundred.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypeVar
+from weakref import WeakKeyDictionary
+
+import psycopg
+from psycopg import errors
+from psycopg_pool import AsyncConnectionPool, PoolTimeout
+
+from ledger.account import AccountBalance
+from ledger.errors import Category, refuse
+from storage.array_insert import ArrayInsert
+from storage.pipeline import Pipeline, Row, Statement, prepare_connection
+from storage.refusals import refusal_of
+
+Result = TypeVar("Result")
+
+_BEGIN = Statement("BEGIN ISOLATION LEVEL READ COMMITTED")
+_COMMIT = Statement("COMMIT")
+_ROLLBACK = Statement("ROLLBACK")
+_SET_TENANT = Statement("SELECT set_config('billing.tenant', $1::text, true)")
+_CLOCK = Statement("SELECT clock_timestamp()")
+
+# Only what PostgreSQL itself says may succeed when it is tried again.
+_TRANSIENT = (errors.SerializationFailure, errors.DeadlockDetected)
+_ATTEMPTS = 5
+
+_MICROSECOND = timedelta(microseconds=1)
+
+Failpoint = Callable[[Sequence[tuple[Statement, Sequence[Any]]]], Awaitable[None]]
+
+
+class Transaction:
+    """One open transaction of a tenant. Commands get it from the entry point that opened it."""
+
+    def __init__(self, pipeline: Pipeline, tenant_id: str, actor: str, failpoint: Failpoint | None = None) -> None:
+        self.tenant_id = tenant_id
+        self.actor = actor
+        self.balances: dict[str, AccountBalance] = {}
+        self.changed_balances: set[str] = set()
+        self._pipeline = pipeline
+        self._queue: list[tuple[Statement, Sequence[Any]]] = [(_BEGIN, ()), (_SET_TENANT, (tenant_id,))]
+        self._added: dict[ArrayInsert, list[Sequence[Any]]] = {}
+        self._now: datetime | None = None
+        self._failpoint = failpoint
+        self._before_end: list[Callable[[], None]] = []
+
+    @property
+    def now(self) -> datetime:
+        """The database's clock, read once the locks were held; known after the first `lock_accounts` or `read_clock`."""
+        assert self._now is not None, "lock or read the clock first"
+        return self._now
+
+    def next_instant(self, after: datetime | None = None) -> datetime:
+        """A moment that no other change of this transaction has, later than `after` even if a clock was set back."""
+        self._now = max(self.now + _MICROSECOND, after + _MICROSECOND if after else self.now)
+        return self._now
+
+    async def read_clock(self) -> datetime:
+        if self._now is None:
+            self.see_clock((await self.fetch(_CLOCK))[0][0])
+        return self.now
+
+    def see_clock(self, clock: datetime) -> None:
+        clock = clock.astimezone(UTC)
+        self._now = clock if self._now is None else max(self._now, clock)
+
+    def send(self, statement: Statement, *parameters: Any) -> None:
+        """Queue a statement whose rows nobody needs."""
+        self._queue_added()
+        self._queue.append((statement, parameters))
+
+    def add(self, insert: ArrayInsert, row: Sequence[Any]) -> None:
+        """Queue a row; rows of one table travel in one statement, tables in the order of `ArrayInsert.order`."""
+        self._added.setdefault(insert, []).append(row)
+
+    async def fetch(self, statement: Statement, *parameters: Any) -> list[Row]:
+        """Send all that is queued and this statement; the rows of this statement."""
+        return (await self.fetch_all([(statement, parameters)]))[0]
+
+    async def fetch_all(self, statements: Sequence[tuple[Statement, Sequence[Any]]]) -> list[list[Row]]:
+        """The same for several statements: one list of rows for each."""
+        self._queue_added()
+        self._queue.extend(statements)
+        results = await self._run()
+        return results[-len(statements) :]
+
+    def before_end(self, action: Callable[[], None]) -> None:
+        """Have something queued just before the end (what is gathered in memory until then: balances)."""
+        if action not in self._before_end:
+            self._before_end.append(action)
+
+    async def end(self) -> None:
+        """Write what is queued, and commit: one round trip."""
+        for action in self._before_end:
+            action()
+        self._queue_added()
+        self._queue.append((_COMMIT, ()))
+        await self._run()
+
+    async def abandon(self) -> None:
+        """Undo what reached the database, if anything did."""
+        begun = not self._queue or self._queue[0][0] is not _BEGIN
+        self._queue.clear()
+        self._added.clear()
+        if begun:
+            self._queue.append((_ROLLBACK, ()))
+            await self._run()
+
+    def _queue_added(self) -> None:
+        for insert in sorted(self._added, key=lambda insert: insert.order):
+            self._queue.append((insert.statement, insert.parameters(self._added[insert])))
+        self._added.clear()
+
+    async def _run(self) -> list[list[Row]]:
+        queue, self._queue = self._queue, []
+        if self._failpoint is not None:
+            await self._failpoint(queue)
+        return await self._pipeline.run(queue)
+
+
+class Database:
+    """The connections of one process, all of one role."""
+
+    def __init__(
+        self, conninfo: str, *, size_min: int = 1, size_max: int = 16, statement_timeout_seconds: int = 30
+    ) -> None:
+        self._pipelines: WeakKeyDictionary[psycopg.AsyncConnection[Any], Pipeline] = WeakKeyDictionary()
+        self._pool: AsyncConnectionPool[psycopg.AsyncConnection[Any]] = AsyncConnectionPool(
+            conninfo,
+            min_size=size_min,
+            max_size=size_max,
+            open=False,
+            timeout=10,
+            kwargs={
+                "autocommit": True,
+                "options": f"-c statement_timeout={statement_timeout_seconds}s -c timezone=UTC"
+                " -c search_path=billing -c plan_cache_mode=force_generic_plan",
+            },
+            configure=self._configure,
+        )
+        self.failpoint: Failpoint | None = None
+
+    async def open(self) -> None:
+        await self._pool.open()
+
+    async def close(self) -> None:
+        await self._pool.close()
+
+    async def _configure(self, connection: psycopg.AsyncConnection[Any]) -> None:
+        prepare_connection(connection)
+        self._pipelines[connection] = Pipeline(connection)
+
+    @asynccontextmanager
+    async def _pipeline(self) -> AsyncIterator[Pipeline]:
+        try:
+            async with self._pool.connection() as connection:
+                yield self._pipelines[connection]
+        except (PoolTimeout, psycopg.OperationalError) as error:
+            if isinstance(error, psycopg.OperationalError) and error.sqlstate is not None:
+                raise
+            raise refuse(
+                Category.UNAVAILABLE, "database-unavailable", "The database does not answer; try again."
+            ) from error
+
+    async def read(self, tenant_id: str, statement: Statement, *parameters: Any) -> list[Row]:
+        """The rows of one statement, read as the tenant in one round trip."""
+        return (await self.read_all(tenant_id, [(statement, parameters)]))[0]
+
+    async def read_all(self, tenant_id: str, statements: Sequence[tuple[Statement, Sequence[Any]]]) -> list[list[Row]]:
+        """The rows of several statements, in one round trip. A batch without BEGIN is one implicit transaction."""
+        async with self._pipeline() as pipeline:
+            try:
+                return (await pipeline.run([(_SET_TENANT, (tenant_id,)), *statements]))[1:]
+            except psycopg.Error as error:
+                raise _translated(error) from error
+
+    @asynccontextmanager
+    async def transaction(self, tenant_id: str, actor: str) -> AsyncIterator[Transaction]:
+        """A transaction that is committed at the end of the block and undone when the block raises.
+
+        What PostgreSQL refuses is raised as a Refusal; `run` also tries again what may succeed a second time.
+        """
+        async with self._pipeline() as pipeline:
+            transaction = Transaction(pipeline, tenant_id, actor, self.failpoint)
+            try:
+                yield transaction
+                await transaction.end()
+            except psycopg.Error as error:
+                await _abandon(transaction)
+                raise _translated(error) from error
+            except BaseException:
+                await _abandon(transaction)
+                raise
+
+    async def run(self, tenant_id: str, actor: str, command: Callable[[Transaction], Awaitable[Result]]) -> Result:
+        """Run a command in a transaction of its own, again when it lost a race that PostgreSQL says to retry."""
+        for attempt in range(1, _ATTEMPTS + 1):
+            try:
+                async with self.transaction(tenant_id, actor) as transaction:
+                    return await command(transaction)
+            except _TRANSIENT:
+                if attempt == _ATTEMPTS:
+                    raise refuse(
+                        Category.UNAVAILABLE, "busy", "Too many changes of the same things at once; try again."
+                    ) from None
+                # Jitter spreads the retries of those who met; it has nothing to do with money or secrets.
+                await asyncio.sleep(random.uniform(0.005, 0.02) * 2**attempt)  # noqa: S311
+        raise AssertionError("the last attempt returns or raises")
+
+
+async def _abandon(transaction: Transaction) -> None:
+    try:
+        await transaction.abandon()
+    except psycopg.Error:
+        # The connection is gone, and with it the transaction.
+        return
+
+
+def _translated(error: psycopg.Error) -> Exception:
+    if isinstance(error, _TRANSIENT):
+        return error
+    return refusal_of(error) or error
