@@ -1,0 +1,21 @@
+"""The URLs of the extensions that columns own, and of the other names that are ours."""
+
+from __future__ import annotations
+
+CANONICAL = "https://billing.ghasi.example/fhir"
+
+ACCOUNT_CURRENCY = "http://hl7.org/fhir/5.0/StructureDefinition/extension-Account.currency"
+ISO_4217 = "urn:iso:std:iso:4217"
+
+CHARGE_AMOUNT = f"{CANONICAL}/StructureDefinition/charge-amount"
+CHARGE_UNPRICED = f"{CANONICAL}/StructureDefinition/charge-unpriced"
+
+INVOICE_SETTLED = f"{CANONICAL}/StructureDefinition/invoice-settled"
+INVOICE_DUE = f"{CANONICAL}/StructureDefinition/invoice-due"
+INVOICE_DUE_DATE = f"{CANONICAL}/StructureDefinition/invoice-due-date"
+CREDIT_OF = f"{CANONICAL}/StructureDefinition/credit-of"
+PAYER_SHARE = f"{CANONICAL}/StructureDefinition/payer-share"
+
+PAYMENT_ACCOUNT = f"{CANONICAL}/StructureDefinition/payment-account"
+PAYMENT_METHOD = f"{CANONICAL}/StructureDefinition/payment-method"
+PAYMENT_REFUNDED = f"{CANONICAL}/StructureDefinition/payment-refunded"

@@ -1,0 +1,167 @@
+"""The declarations of repeating values that index rows own: identifiers, codings, references in arrays, profiles.
+
+A path such as `performer[].function.coding[]` leads to the items; an `IndexRow` remembers the position on each array.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, Protocol
+
+from ledger.resource import IndexRow
+from mappers.reading import Reading
+from mappers.references import put_segment, take_segment
+from mappers.residue import Element, drop_empty_end
+
+IndexKind = Literal["token", "reference", "uri"]
+Rows = list[IndexRow]
+Position = tuple[int, ...]
+
+
+class IndexLeaf(Protocol):
+    """What index rows of one parameter own, wherever it lies in the resource."""
+
+    kind: IndexKind
+    parameter: str
+    paths: tuple[str, ...]
+    key: str
+    """The top-level element under which it lies."""
+
+    def take(self, document: Element, rows: Rows, reading: Reading) -> None: ...
+    def put(self, document: Element, row: IndexRow) -> None: ...
+
+
+class _Items:
+    """Values inside the items of arrays."""
+
+    __slots__ = ("_steps", "key", "parameter", "paths")
+
+    kind: IndexKind
+
+    def __init__(self, parameter: str, path: str, *owned: str) -> None:
+        self.parameter = parameter
+        self._steps = tuple((step.removesuffix("[]"), step.endswith("[]")) for step in path.split("."))
+        self.key = self._steps[0][0]
+        self.paths = tuple(f"{path}.{name}" for name in owned)
+
+    def take(self, document: Element, rows: Rows, reading: Reading) -> None:
+        if self.key in document:
+            self._walk(document, 0, (), rows, reading)
+
+    def _walk(self, element: Element, depth: int, position: Position, rows: Rows, reading: Reading) -> None:
+        if depth == len(self._steps):
+            self._take_item(element, position, rows, reading)
+            return
+        key, repeats = self._steps[depth]
+        child = element.get(key)
+        if child is None:
+            return
+        if repeats:
+            for index, item in enumerate(child):
+                self._walk(item, depth + 1, (*position, index), rows, reading)
+            drop_empty_end(child)
+        else:
+            self._walk(child, depth + 1, position, rows, reading)
+        if not child:
+            del element[key]
+
+    def put(self, document: Element, row: IndexRow) -> None:
+        element = document
+        positions = iter(row.position)
+        for key, repeats in self._steps:
+            child = element.get(key)
+            if child is None:
+                child = element[key] = [] if repeats else {}
+            if repeats:
+                position = next(positions)
+                while len(child) <= position:
+                    child.append({})
+                child = child[position]
+            element = child
+        remained = list(element)
+        self._put_item(element, row)
+        for name in remained:
+            if name in element:
+                element[name] = element.pop(name)
+
+    def _take_item(self, item: Element, position: Position, rows: Rows, reading: Reading) -> None:
+        raise AssertionError("a kind of index row says what it takes")
+
+    def _put_item(self, item: Element, row: IndexRow) -> None:
+        raise AssertionError("a kind of index row says what it puts")
+
+
+class Tokens(_Items):
+    """`system` and `value` of identifiers, or `system` and `code` of codings."""
+
+    __slots__ = ("_value_key",)
+
+    kind: IndexKind = "token"
+
+    def __init__(self, parameter: str, path: str, value_key: Literal["value", "code"]) -> None:
+        super().__init__(parameter, path, "system", value_key)
+        self._value_key = value_key
+
+    def _take_item(self, item: Element, position: Position, rows: Rows, reading: Reading) -> None:  # noqa: ARG002
+        system, value = item.pop("system", None), item.pop(self._value_key, None)
+        if system is not None or value is not None:
+            rows.append(IndexRow(self.parameter, position, system, value))
+
+    def _put_item(self, item: Element, row: IndexRow) -> None:
+        if row.system is not None:
+            item["system"] = row.system
+        if row.value is not None:
+            item[self._value_key] = row.value
+
+
+class References(_Items):
+    """The `.reference` of References (see `mappers.references`)."""
+
+    __slots__ = ()
+
+    kind: IndexKind = "reference"
+
+    def __init__(self, parameter: str, path: str) -> None:
+        super().__init__(parameter, path, "reference")
+
+    def _take_item(self, item: Element, position: Position, rows: Rows, reading: Reading) -> None:
+        segment = take_segment(item, reading.base)
+        if segment is not None:
+            rows.append(IndexRow(self.parameter, position, None, segment))
+
+    def _put_item(self, item: Element, row: IndexRow) -> None:
+        put_segment(item, row.value)
+
+
+class Profiles:
+    """`meta.profile`: an array of primitives, in which a null holds the place of one that has only an extension."""
+
+    __slots__ = ("key", "parameter", "paths")
+
+    kind: IndexKind = "uri"
+
+    def __init__(self, parameter: str) -> None:
+        self.parameter, self.key, self.paths = parameter, "meta", ("meta.profile[]",)
+
+    def take(self, document: Element, rows: Rows, reading: Reading) -> None:  # noqa: ARG002
+        meta = document.get("meta")
+        profiles = meta.get("profile") if meta is not None else None
+        if meta is None or profiles is None:
+            return
+        rows.extend(
+            IndexRow(self.parameter, (position,), None, profile)
+            for position, profile in enumerate(profiles)
+            if profile is not None
+        )
+        if None in profiles:
+            meta["profile"] = [None if profile is None else {} for profile in profiles]
+        else:
+            del meta["profile"]
+        if not meta:
+            del document["meta"]
+
+    def put(self, document: Element, row: IndexRow) -> None:
+        profiles = document.setdefault("meta", {}).setdefault("profile", [])
+        (position,) = row.position
+        while len(profiles) <= position:
+            profiles.append({})
+        profiles[position] = row.value

@@ -1,0 +1,104 @@
+"""One mapper per resource type: FHIR JSON to the record that the ledger keeps and back, by one declaration.
+
+`parse` takes what columns and index rows own out of a document; what remains is the residue. `render` puts it back. The
+two are lossless: a parsed document renders to the same JSON, but for `id`, `meta.versionId` and `meta.lastUpdated`,
+which the record has from elsewhere, and for the zeros of amounts that the server owns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from typing import Any, Generic, TypeVar
+
+import msgspec
+
+from ledger.resource import IndexRow, Resource
+from mappers import resource
+from mappers.index_rows import IndexKind, IndexLeaf
+from mappers.leaves import Leaf, Values, fields_of, paths_of, put_before
+from mappers.r4.definitions import definitions, json_names
+from mappers.reading import Reading
+from mappers.residue import EMPTY, Element, decode_residue, encode_residue, holds_places, without_places
+from storage.search_parameters import SearchParameter
+
+R = TypeVar("R", bound=Resource)
+
+encode = msgspec.json.Encoder(decimal_format="number").encode
+
+
+class Mapper(Generic[R]):
+    """FHIR JSON to and from the record of one resource type, and the search parameters that its columns serve.
+
+    `owned_paths` are the paths that the residue never holds; `index_parameters` are the parameters of its index rows.
+    """
+
+    def __init__(
+        self,
+        record_class: type[R],
+        *,
+        leaves: Iterable[Leaf],
+        index: Iterable[IndexLeaf],
+        search_parameters: Iterable[SearchParameter],
+    ) -> None:
+        self.record_class = record_class
+        self.resource_type = record_class.__name__
+        self.search_parameters = (*resource.SEARCH_PARAMETERS, *search_parameters)
+        self._leaves = (*resource.LEAVES, *leaves)
+        self._index = {leaf.parameter: leaf for leaf in (*resource.INDEX, *index)}
+        self._array_keys = {"extension", *(leaf.key for leaf in self._index.values())}
+        self._rank = _ranks(self.resource_type)
+
+    @property
+    def index_parameters(self) -> dict[str, IndexKind]:
+        return {parameter: leaf.kind for parameter, leaf in self._index.items()}
+
+    @property
+    def owned_fields(self) -> tuple[str, ...]:
+        return fields_of(self._leaves)
+
+    @property
+    def owned_paths(self) -> tuple[str, ...]:
+        return (*paths_of(self._leaves), *(path for leaf in self._index.values() for path in leaf.paths))
+
+    def parse(self, document: Element, *, id: str, base_url: str) -> R:  # noqa: A002 - it is FHIR's word
+        """The record of a valid resource. The document is taken apart and must not be used any more.
+
+        Refused with all problems at once where an amount does not fit its currency or an extension of ours is misused.
+        """
+        reading = Reading(base_url)
+        values: Values = {}
+        rows: list[IndexRow] = []
+        document.pop("resourceType", None)
+        document.pop("id", None)
+        _take_version(document)
+        for leaf in self._leaves:
+            leaf.take(document, values, reading)
+        for index_leaf in self._index.values():
+            index_leaf.take(document, rows, reading)
+        if reading.problems:
+            reading.place(0, self.resource_type)
+            reading.raise_problems()
+        return self.record_class(id=id, index=tuple(rows), residue=encode_residue(document), **values)
+
+    def render(self, record: R) -> bytes:
+        return encode(self.render_document(record))
+
+    def render_document(self, record: R) -> Element:
+        """The resource as JSON values, its elements in the order of the specification."""
+        residue = record.residue
+        document = decode_residue(residue)
+        for leaf in self._leaves:
+            leaf.put(document, record)
+        for row in record.index:
+            self._index[row.parameter].put(document, row)
+        if holds_places(residue):
+            document = {key: kept for key, value in document.items() if (kept := self._filled(key, value)) not in ({}, [])}
+        _put_version(document, record)
+        document["resourceType"], document["id"] = self.resource_type, record.id
+        return {key: document[key] for key in sorted(document, key=self._rank.__getitem__)}
+
+    def append_index_row(self, record: R, parameter: str, system: str | None, value: str | None) -> None:
+        """Add an identifier or another value of a parameter that has one array on its path, after all that are there."""
+        leaf = self._index[parameter]
+        record.index = (*record.index, IndexRow(parameter, (leaf.length(self.render_document(record)),), system, value))

@@ -1,0 +1,45 @@
+"""What every resource declares: its `meta`, and the search parameters that all types have."""
+
+from __future__ import annotations
+
+from mappers.index_rows import IndexLeaf, Profiles, Tokens
+from mappers.leaves import Inside, Leaf, Plain
+from storage.search_parameters import CodeColumn, IndexRows, InstantColumn, SearchParameter, ServedBy, TextColumn
+from storage.search_parameters import SearchType as SearchType
+
+LEAVES: tuple[Leaf, ...] = (Inside("meta", Plain("source", "source")),)
+
+INDEX: tuple[IndexLeaf, ...] = (
+    Profiles("_profile"),
+    Tokens("_security", "meta.security[]", "code"),
+    Tokens("_tag", "meta.tag[]", "code"),
+)
+
+
+def official(
+    resource_type: str,
+    code: str,
+    search_type: SearchType,
+    expression: str,
+    served_by: ServedBy,
+    targets: str = "",
+) -> SearchParameter:
+    """A search parameter of the specification; its canonical URL follows from its name. `targets` are set by spaces."""
+    return SearchParameter(
+        code=code,
+        type=search_type,
+        expression=f"{resource_type}.{expression}",
+        served_by=served_by,
+        targets=tuple(targets.split()),
+        url=f"http://hl7.org/fhir/SearchParameter/{resource_type}-{code.removeprefix('_')}",
+    )
+
+
+SEARCH_PARAMETERS = (
+    official("Resource", "_id", "token", "id", CodeColumn("id")),
+    official("Resource", "_lastUpdated", "date", "meta.lastUpdated", InstantColumn("last_updated")),
+    official("Resource", "_profile", "uri", "meta.profile", IndexRows("_profile")),
+    official("Resource", "_security", "token", "meta.security", IndexRows("_security")),
+    official("Resource", "_source", "uri", "meta.source", TextColumn("source")),
+    official("Resource", "_tag", "token", "meta.tag", IndexRows("_tag")),
+)
