@@ -1,0 +1,104 @@
+"""The balances of accounts: locked first, changed in memory, written once at the end of the transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC
+from functools import partial
+
+from ledger.account import Account, AccountBalance
+from storage.array_insert import ArrayInsert
+from storage.pipeline import Statement
+from storage.tables import account_balance
+from storage.transaction import Transaction
+
+_INSERT = ArrayInsert(account_balance, 15)
+
+# In the order of the ids, whatever the order of the request: two transactions cannot wait for one another.
+_LOCK = Statement(
+    "SELECT account_id FROM billing.account_balance WHERE tenant_id = $1 AND account_id = ANY($2::text[])"
+    " ORDER BY account_id FOR NO KEY UPDATE"
+)
+# A statement of its own, because it sees what was committed while the lock was waited for.
+_READ = Statement(
+    "SELECT b.account_id, a.status, b.currency, b.unbilled, b.billed_patient, b.billed_payer, b.unapplied, b.held,"
+    " b.refund_payable, b.recorded_at, clock_timestamp()"
+    " FROM billing.account_balance AS b JOIN billing.account AS a ON a.tenant_id = b.tenant_id AND a.id = b.account_id"
+    " WHERE b.tenant_id = $1 AND b.account_id = ANY($2::text[])"
+)
+_UPDATE = Statement(
+    "UPDATE billing.account_balance AS b SET unbilled = n.unbilled, billed_patient = n.billed_patient,"
+    " billed_payer = n.billed_payer, unapplied = n.unapplied, held = n.held, refund_payable = n.refund_payable,"
+    " recorded_at = n.recorded_at"
+    " FROM unnest($2::text[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[], $8::bigint[],"
+    " $9::timestamptz[]) AS n(account_id, unbilled, billed_patient, billed_payer, unapplied, held, refund_payable,"
+    " recorded_at) WHERE b.tenant_id = $1 AND b.account_id = n.account_id"
+)
+_DELETE = Statement("DELETE FROM billing.account_balance WHERE tenant_id = $1 AND account_id = $2")
+
+
+async def lock(tx: Transaction, account_ids: Iterable[str]) -> dict[str, AccountBalance]:
+    """Lock accounts and read their balances; those that do not exist are not in the answer.
+
+    All that a transaction needs is best locked by one call: a second call for more may meet a deadlock, which is tried again.
+    """
+    wanted = set(account_ids)
+    missing = sorted(wanted - tx.balances.keys())
+    if missing:
+        _, rows = await tx.fetch_all([(_LOCK, (tx.tenant_id, missing)), (_READ, (tx.tenant_id, missing))])
+        for row in rows:
+            tx.balances[row[0]] = AccountBalance(
+                account_id=row[0],
+                status=row[1],
+                currency=row[2],
+                unbilled=row[3],
+                billed_patient=row[4],
+                billed_payer=row[5],
+                unapplied=row[6],
+                held=row[7],
+                refund_payable=row[8],
+                recorded_at=row[9].astimezone(UTC),
+            )
+            tx.see_clock(row[10])
+    await tx.read_clock()
+    return {account_id: tx.balances[account_id] for account_id in wanted if account_id in tx.balances}
+
+
+def open_balance(tx: Transaction, account: Account) -> None:
+    """Give a new account its balances, all zero."""
+    assert account.last_updated is not None
+    balance = AccountBalance(
+        account_id=account.id, status=account.status, currency=account.currency, recorded_at=account.last_updated
+    )
+    tx.balances[account.id] = balance
+    tx.add(_INSERT, (tx.tenant_id, account.id, account.currency, 0, 0, 0, 0, 0, 0, account.last_updated))
+
+
+def close_balance(tx: Transaction, account_id: str) -> None:
+    """Take the balances of an account away that nothing was ever posted to."""
+    tx.balances.pop(account_id, None)
+    tx.send(_DELETE, tx.tenant_id, account_id)
+
+
+def mark_changed(tx: Transaction, account_id: str) -> None:
+    """Have the balances of a locked account written at the end."""
+    if not tx.changed_balances:
+        tx.before_end(partial(_write, tx))
+    tx.changed_balances.add(account_id)
+
+
+def _write(tx: Transaction) -> None:
+    changed = [tx.balances[account_id] for account_id in sorted(tx.changed_balances)]
+    tx.changed_balances.clear()
+    tx.send(
+        _UPDATE,
+        tx.tenant_id,
+        [balance.account_id for balance in changed],
+        [balance.unbilled for balance in changed],
+        [balance.billed_patient for balance in changed],
+        [balance.billed_payer for balance in changed],
+        [balance.unapplied for balance in changed],
+        [balance.held for balance in changed],
+        [balance.refund_payable for balance in changed],
+        [balance.recorded_at for balance in changed],
+    )

@@ -1,0 +1,27 @@
+"""Questions about which accounts and invoices there are."""
+
+from __future__ import annotations
+
+from storage.pipeline import Statement
+from storage.transaction import Transaction
+
+_ACTIVE_OF_SUBJECT = Statement(
+    "SELECT a.id FROM billing.account_index AS i"
+    " JOIN billing.account AS a ON a.tenant_id = i.tenant_id AND a.id = i.id"
+    " WHERE i.tenant_id = $1 AND i.parameter = 'subject' AND i.value = $2 AND a.status = 'active' AND a.currency = $3"
+    " ORDER BY a.id LIMIT 2"
+)
+_OPEN_INVOICES = Statement(
+    "SELECT id FROM billing.invoice WHERE tenant_id = $1 AND account_id = $2 AND status = 'issued'"
+    " ORDER BY due_date, date_low, id"
+)
+
+
+async def active_accounts(tx: Transaction, subject: str, currency: str) -> list[str]:
+    """Active accounts of a patient in a currency, two at most: all that matters is whether there is exactly one."""
+    return [row[0] for row in await tx.fetch(_ACTIVE_OF_SUBJECT, tx.tenant_id, subject, currency)]
+
+
+async def open_invoices(tx: Transaction, account_id: str) -> list[str]:
+    """The account's invoices that are not settled, the oldest due first."""
+    return [row[0] for row in await tx.fetch(_OPEN_INVOICES, tx.tenant_id, account_id)]

@@ -1,0 +1,211 @@
+"""The journal: entries are added, with their postings, and read back. Nothing here changes one."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import date, datetime
+from typing import NamedTuple
+
+from ledger.chart import LedgerAccount
+from ledger.journal import JournalEntry, Posting, balance_changes
+from storage import account_balances
+from storage.array_insert import ArrayInsert
+from storage.pipeline import Row, Statement
+from storage.resource_ids import new_id
+from storage.tables import journal_entry, posting
+from storage.transaction import Transaction
+
+_INSERT_ENTRY = ArrayInsert(journal_entry, 800)
+_INSERT_POSTING = ArrayInsert(posting, 801)
+
+# Entries of a source that are not taken back, each with its postings.
+_STANDING = Statement(
+    "SELECT e.entry_id::text, e.kind, p.currency, e.effective_at, e.source_type, e.source_id, e.service_date, e.reason,"
+    " p.ledger_account, p.amount_minor, p.account_id, p.invoice_id, p.charge_item_id, p.payment_id, p.payer,"
+    " p.facility, p.detail"
+    " FROM billing.journal_entry AS e"
+    " JOIN billing.posting AS p ON p.tenant_id = e.tenant_id AND p.entry_id = e.entry_id"
+    " WHERE e.tenant_id = $1 AND e.source_type = $2 AND e.source_id = ANY($3::text[]) AND e.kind = $4"
+    " AND e.reverses_entry_id IS NULL AND NOT EXISTS ("
+    "SELECT FROM billing.journal_entry AS r WHERE r.tenant_id = e.tenant_id AND r.reverses_entry_id = e.entry_id)"
+    " ORDER BY e.recorded_at, e.entry_id, p.line"
+)
+_OPEN_OF_INVOICES = Statement(
+    "SELECT invoice_id, ledger_account, payer, sum(amount_minor)::bigint FROM billing.posting"
+    " WHERE tenant_id = $1 AND invoice_id = ANY($2::text[]) AND ledger_account IN (1100, 1110)"
+    " GROUP BY invoice_id, ledger_account, payer ORDER BY invoice_id, ledger_account, payer"
+)
+_OF_PAYMENT = Statement(
+    "SELECT ledger_account, account_id, payer, detail, sum(amount_minor)::bigint FROM billing.posting"
+    " WHERE tenant_id = $1 AND payment_id = $2"
+    " GROUP BY ledger_account, account_id, payer, detail HAVING sum(amount_minor) <> 0"
+    " ORDER BY ledger_account, account_id, payer, detail"
+)
+_HAS_POSTINGS = Statement(
+    "SELECT EXISTS (SELECT FROM billing.posting WHERE tenant_id = $1 AND account_id = $2),"
+    " EXISTS (SELECT FROM billing.journal_entry WHERE tenant_id = $1 AND source_type = $3 AND source_id = $2)"
+)
+_AS_OF = Statement(
+    "SELECT ledger_account, sum(amount_minor)::bigint FROM billing.posting"
+    " WHERE tenant_id = $1 AND account_id = $2 AND ledger_account = ANY($3::smallint[])"
+    " AND effective_at <= coalesce($4::date, 'infinity') AND recorded_at <= coalesce($5::timestamptz, 'infinity')"
+    " GROUP BY ledger_account"
+)
+_AGING = Statement(
+    "SELECT i.due_date, sum(p.amount_minor)::bigint FROM billing.posting AS p"
+    " JOIN billing.invoice AS i ON i.tenant_id = p.tenant_id AND i.id = p.invoice_id"
+    " WHERE p.tenant_id = $1 AND p.account_id = $2 AND p.ledger_account IN (1100, 1110)"
+    " AND p.effective_at <= coalesce($3::date, 'infinity') AND p.recorded_at <= coalesce($4::timestamptz, 'infinity')"
+    " GROUP BY i.due_date"
+)
+
+
+class StandingEntry(NamedTuple):
+    entry_id: str
+    entry: JournalEntry
+
+
+class OpenShare(NamedTuple):
+    """What is still owed of an invoice: by the patient (payer None) or by a payer."""
+
+    ledger_account: LedgerAccount
+    payer: str | None
+    amount_minor: int
+
+
+class PaymentHolding(NamedTuple):
+    """Where money of a payment lies: positive in an asset account, negative where it is owed."""
+
+    ledger_account: LedgerAccount
+    account_id: str | None
+    payer: str | None
+    detail: str | None
+    amount_minor: int
+
+
+def append(tx: Transaction, entry: JournalEntry) -> str:
+    """Add an entry and change the balances of the accounts that it touches, all of which are locked; its id.
+
+    Each entry of an account is recorded later than the one before, whatever the clocks say.
+    """
+    changes = balance_changes(entry.postings)
+    touched = {line.account_id for line in entry.postings if line.account_id is not None}
+    recorded_at = tx.next_instant()
+    for account_id in touched:
+        balance = tx.balances[account_id]
+        assert balance.currency == entry.currency, (balance, entry)
+        recorded_at = tx.next_instant(balance.recorded_at)
+    for account_id in touched:
+        balance = tx.balances[account_id]
+        balance.recorded_at = recorded_at
+        for name, change in changes.get(account_id, {}).items():
+            setattr(balance, name, getattr(balance, name) + change)
+        account_balances.mark_changed(tx, account_id)
+    entry_id = new_id()
+    tx.add(_INSERT_ENTRY, _entry_row(tx, entry_id, entry, recorded_at))
+    for line, item in enumerate(entry.postings, 1):
+        tx.add(_INSERT_POSTING, _posting_row(tx, entry_id, line, entry, item, recorded_at))
+    return entry_id
+
+
+def _entry_row(tx: Transaction, entry_id: str, entry: JournalEntry, recorded_at: datetime) -> Sequence[object]:
+    return (
+        tx.tenant_id,
+        entry_id,
+        entry.kind,
+        entry.effective_at,
+        entry.service_date,
+        recorded_at,
+        entry.source_type,
+        entry.source_id,
+        entry.reverses_entry_id,
+        entry.reason,
+        tx.actor,
+    )
+
+
+def _posting_row(
+    tx: Transaction, entry_id: str, line: int, entry: JournalEntry, item: Posting, recorded_at: datetime
+) -> Sequence[object]:
+    return (
+        tx.tenant_id,
+        entry_id,
+        line,
+        int(item.ledger_account),
+        entry.currency,
+        item.amount_minor,
+        entry.effective_at,
+        recorded_at,
+        item.account_id,
+        item.invoice_id,
+        item.charge_item_id,
+        item.payment_id,
+        item.payer,
+        item.facility,
+        item.detail,
+    )
+
+
+async def standing(tx: Transaction, source_type: str, source_ids: Sequence[str], kind: str) -> list[StandingEntry]:
+    """The entries of a kind that sources made and that are not reversed, oldest first."""
+    rows = await tx.fetch(_STANDING, tx.tenant_id, source_type, list(source_ids), kind)
+    by_entry: defaultdict[str, list[Row]] = defaultdict(list)
+    for row in rows:
+        by_entry[row[0]].append(row)
+    return [
+        StandingEntry(
+            entry_id,
+            JournalEntry(
+                kind=lines[0][1],
+                currency=lines[0][2],
+                effective_at=lines[0][3],
+                source_type=lines[0][4],
+                source_id=lines[0][5],
+                service_date=lines[0][6],
+                reason=lines[0][7],
+                postings=tuple(Posting(LedgerAccount(line[8]), *line[9:]) for line in lines),
+            ),
+        )
+        for entry_id, lines in by_entry.items()
+    ]
+
+
+async def open_shares(tx: Transaction, invoice_ids: Sequence[str]) -> dict[str, list[OpenShare]]:
+    """What is still owed of each invoice, the patient's share first."""
+    shares: defaultdict[str, list[OpenShare]] = defaultdict(list)
+    for invoice_id, account, payer, amount in await tx.fetch(_OPEN_OF_INVOICES, tx.tenant_id, list(invoice_ids)):
+        shares[invoice_id].append(OpenShare(LedgerAccount(account), payer, amount))
+    return shares
+
+
+async def holdings(tx: Transaction, payment_id: str) -> list[PaymentHolding]:
+    """Where the money of a payment lies now."""
+    rows = await tx.fetch(_OF_PAYMENT, tx.tenant_id, payment_id)
+    return [PaymentHolding(LedgerAccount(row[0]), *row[1:]) for row in rows]
+
+
+async def is_posted_to(tx: Transaction, resource_type: str, resource_id: str) -> bool:
+    """Whether the journal knows the resource: as an account, or as what caused an entry."""
+    as_account, as_source = (await tx.fetch(_HAS_POSTINGS, tx.tenant_id, resource_id, resource_type))[0]
+    return bool(as_source or (as_account and resource_type == "Account"))
+
+
+async def sums_as_of(
+    tx: Transaction,
+    account_id: str,
+    accounts: Sequence[LedgerAccount],
+    *,
+    effective: date | None,
+    recorded: datetime | None,
+) -> dict[LedgerAccount, int]:
+    """The sum of an account's postings by ledger account, up to both dates."""
+    rows = await tx.fetch(_AS_OF, tx.tenant_id, account_id, [int(a) for a in accounts], effective, recorded)
+    return {LedgerAccount(account): amount for account, amount in rows}
+
+
+async def open_by_due_date(
+    tx: Transaction, account_id: str, *, effective: date | None, recorded: datetime | None
+) -> list[tuple[str | None, int]]:
+    """What is owed of an account's invoices by their due date, up to both dates."""
+    return [(row[0], row[1]) for row in await tx.fetch(_AGING, tx.tenant_id, account_id, effective, recorded)]
