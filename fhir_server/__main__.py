@@ -1,1 +1,68 @@
 """`python -m fhir_server`: the command line, as `./run` calls it."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from fhir_server.commands.backup import backup
+from fhir_server.commands.bench import bench
+from fhir_server.commands.migrate import migrate
+from fhir_server.commands.restore import restore
+from fhir_server.commands.serve import serve
+from fhir_server.commands.settings import settings
+from fhir_server.commands.setup_database import setup_database
+from fhir_server.commands.test import PASS_EVERYTHING_ON, test
+from fhir_server.commands.token import token
+from fhir_server.commands.upgrade import upgrade
+
+cli = typer.Typer(
+    help="The billing service: a FHIR R4 server on an append-only ledger.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+cli.command()(serve)
+cli.command()(token)
+cli.command()(backup)
+cli.command()(restore)
+cli.command()(upgrade)
+cli.command()(migrate)
+cli.command()(setup_database)
+cli.command()(settings)
+cli.command(context_settings=PASS_EVERYTHING_ON)(test)
+cli.command(context_settings=PASS_EVERYTHING_ON)(bench)
+
+
+def main() -> None:
+    """Run a command. What an operator can mend is said in a sentence; only what is our fault has a traceback."""
+    try:
+        cli(prog_name="./run")
+    except Exception as failure:
+        message = _for_the_operator(failure)
+        if message is None:
+            raise
+        typer.echo(f"run: {message}", err=True)
+        sys.exit(1)
+
+
+def _for_the_operator(failure: Exception) -> str | None:
+    """What to tell about a failure that the operator can mend; None for any other."""
+    import psycopg
+    from pydantic import ValidationError
+
+    from fhir_server.settings import variable_of
+    from fhir_server.worker_processes import ServeError
+    from ledger.errors import Refusal
+    from storage.backup import BackupError
+    from storage.embedded_postgres import EmbeddedPostgresError
+
+    if isinstance(failure, ValidationError) and failure.title == "Settings":
+        return "; ".join(f"{variable_of(str(error['loc'][0]))}: {error['msg']}" for error in failure.errors())
+    expected = (BackupError, EmbeddedPostgresError, Refusal, ServeError, psycopg.OperationalError)
+    return str(failure).strip() if isinstance(failure, expected) else None
+
+
+if __name__ == "__main__":
+    main()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,6 +15,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 PREFIX = "BILLING_"
 CHECKOUT = Path(__file__).resolve().parent.parent
 MOST_WORKERS_UNASKED = 4
+NOT_SETTINGS = ("BILLING_TEST_", "BILLING_CI", "BILLING_PASSWORD_")  # read by the tests and by setup-database
 
 
 class Settings(BaseSettings):
@@ -50,7 +52,9 @@ class Settings(BaseSettings):
         "`./run setup-database` makes the roles and prints the four URLs.",
     )
     migrate_database_url: str = Field(
-        "", description="The same database as the role `billing_migrate`. Needed where `DATABASE_URL` is set."
+        "",
+        description="The same database as the role `billing_migrate`. Where `DATABASE_URL` is set and this is not, "
+        "`serve` does not migrate; run `./run migrate` with it then.",
     )
     worker_database_url: str = Field(
         "", description="The same database as the role `billing_worker`. Needed where `DATABASE_URL` is set."
@@ -99,12 +103,15 @@ class Settings(BaseSettings):
         return self.built_in_issuer == "on" or (self.built_in_issuer == "auto" and self.is_loopback)
 
     @property
-    def base_url(self) -> str:
-        """The FHIR base URL without a slash at its end."""
-        if self.public_base_url:
-            return self.public_base_url.rstrip("/")
+    def local_url(self) -> str:
+        """The FHIR base URL at the address that is listened on."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"http://{host}:{self.port}/fhir"
+
+    @property
+    def base_url(self) -> str:
+        """The FHIR base URL as clients see it, without a slash at its end."""
+        return self.public_base_url.rstrip("/") or self.local_url
 
     def changed(self, **values: Any) -> Settings:
         """These settings with some of them replaced (None keeps what is there), validated anew."""
@@ -117,6 +124,16 @@ class Settings(BaseSettings):
             variable_of(name): value if isinstance(value, str) else json.dumps(value)
             for name, value in self.model_dump(mode="json").items()
         }
+
+
+def unknown_variables(environment: Mapping[str, str]) -> list[str]:
+    """Variables that look like settings and are none: most likely a slip of the pen."""
+    known = {variable_of(name) for name in Settings.model_fields}
+    return sorted(
+        name
+        for name in environment
+        if name.startswith(PREFIX) and name not in known and not name.startswith(NOT_SETTINGS)
+    )
 
 
 def variable_of(field: str) -> str:

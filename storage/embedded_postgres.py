@@ -41,7 +41,7 @@ from storage.postgres_process import (
     is_server_of,
     plain_environment,
 )
-from storage.private_file import create_private, give_to_owner_of
+from storage.private_file import create_private, give_to_owner_of, make_data_directory
 from storage.roles import DATABASE, LOGIN_ROLES
 
 log = logging.getLogger(__name__)
@@ -51,6 +51,7 @@ SOCKET_NAME = ".s.PGSQL.5432.lock"
 LONGEST_SOCKET_PATH = 100  # the kernel's limit is 107 bytes on Linux, 103 on macOS
 LONGEST_LOG_BYTES = 10_000_000
 WAIT_SECONDS = 0.05
+UPGRADED_CLUSTER = "cluster.upgraded"
 
 __all__ = ["EmbeddedPostgres", "EmbeddedPostgresError"]
 
@@ -58,10 +59,21 @@ __all__ = ["EmbeddedPostgres", "EmbeddedPostgresError"]
 class EmbeddedPostgres:
     """The server in one data directory. `running()` is for who serves, `attached()` for every other command."""
 
-    def __init__(self, data_dir: Path, *, binaries: PostgresBinaries | None = None, durable: bool = True) -> None:
-        """`durable=False` is for throw-away data of tests: what a crash of the machine loses is not missed."""
+    def __init__(
+        self,
+        data_dir: Path,
+        *,
+        binaries: PostgresBinaries | None = None,
+        cluster_name: str = "cluster",
+        durable: bool = True,
+    ) -> None:
+        """`binaries` and `cluster_name` are for the move to another PostgreSQL major.
+
+        `durable=False` is for throw-away data of tests: what a crash of the machine loses is not missed.
+        """
         self.data_dir = data_dir.expanduser().resolve()
         self.binaries = binaries or bundled()
+        self.cluster_name = cluster_name
         self.durable = durable
         self._process: PostgresProcess | None = None
         self._lock: int | None = None
@@ -147,7 +159,7 @@ class EmbeddedPostgres:
 
     @property
     def cluster(self) -> Path:
-        return (self.home / "cluster").resolve()
+        return self.home.resolve() / self.cluster_name
 
     @property
     def major_of_files(self) -> int | None:
@@ -170,8 +182,11 @@ class EmbeddedPostgres:
             os.close(in_use)
 
     def _start(self) -> None:
-        account = account_for(self.cluster)
+        account = account_for(self.home)
         binaries = self.binaries.reachable_by(account)
+        upgraded = self.cluster.with_name(UPGRADED_CLUSTER)
+        if self.major_of_files is None and upgraded.exists():
+            upgraded.rename(self.cluster)  # an upgrade was killed on its last step
         major = self.major_of_files
         if major is None:
             self._make_home(account)
@@ -206,7 +221,7 @@ class EmbeddedPostgres:
     def _initialise(self, account: Account, binaries: PostgresBinaries) -> None:
         """Make the cluster under another name and rename it, so that a killed attempt is not taken for a cluster."""
         log.info("making the database in %s", self.cluster)
-        unfinished = self.home / "cluster.unfinished"
+        unfinished = self.cluster.with_name(f"{self.cluster_name}.unfinished")
         shutil.rmtree(unfinished, ignore_errors=True)
         password_file = self.home / "initial-password"
         password_file.unlink(missing_ok=True)
@@ -236,7 +251,7 @@ class EmbeddedPostgres:
             password_file.unlink()
         if done.returncode != 0:
             raise EmbeddedPostgresError(f"PostgreSQL's initdb failed:\n{done.stdout}{done.stderr}".strip())
-        unfinished.rename(self.home / "cluster")
+        unfinished.rename(self.cluster)
 
     def _give(self, path: Path, account: Account) -> None:
         if not account.is_this_process:
@@ -347,8 +362,7 @@ class EmbeddedPostgres:
         """Open a lock file of the data directory, making both if need be."""
         path = self.data_dir / name
         try:
-            # Others must be able to pass through, not to list: under root PostgreSQL's own account does.
-            self.data_dir.mkdir(mode=0o711 if os.geteuid() == 0 else 0o700, parents=True, exist_ok=True)
+            make_data_directory(self.data_dir)
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as failure:
             raise EmbeddedPostgresError(

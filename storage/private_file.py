@@ -7,6 +7,11 @@ import tempfile
 from pathlib import Path
 
 
+def make_data_directory(path: Path) -> None:
+    """Make the data directory if need be, closed to others; under root PostgreSQL's own account must pass through."""
+    path.mkdir(mode=0o711 if os.geteuid() == 0 else 0o700, parents=True, exist_ok=True)
+
+
 def create_private(path: Path, content: str) -> str:
     """Create `path` with `content` and mode 0600, all or nothing; return what is in it now.
 

@@ -16,9 +16,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any
+from urllib.parse import quote, urlencode
 
 import psycopg
 from psycopg import sql
+from psycopg.conninfo import conninfo_to_dict
 
 DATABASE = "billing"
 SCHEMA = "billing"
@@ -57,6 +59,19 @@ def set_up(admin: str, passwords: Mapping[Role, str], database: str = DATABASE) 
         set_up_database(connection, database)
     with psycopg.connect(admin, dbname=database, autocommit=True) as connection:
         _set_up_schema(connection)
+
+
+def url_of(admin: str, role: Role, password: str | None, database: str = DATABASE) -> str:
+    """The URL by which `role` reaches the database on the server that `admin` reaches."""
+    parts = conninfo_to_dict(admin)
+    userinfo = role.value if password is None else f"{role}:{quote(password, safe='')}"
+    options = {key: value for key, value in parts.items() if key not in ("user", "password", "dbname", "options")}
+    authority = ""
+    if not str(options.get("host", "/")).startswith(("/", "@")) and "," not in str(options.get("host")):
+        host, port = str(options.pop("host")), options.pop("port", "5432")
+        authority = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    query = f"?{urlencode(options)}" if options else ""
+    return f"postgresql://{userinfo}@{authority}/{quote(database, safe='')}{query}"
 
 
 def set_up_database(connection: Connection, database: str) -> None:
