@@ -1,8 +1,8 @@
 """The declarations of what columns own inside extensions.
 
-An extension that the client sent leaves a marker in the residue, `{"url": ...}` without the owned value, which keeps its
-place among the others. Markers at the end that stand as the server itself would append them are dropped, so that a
-resource has one residue whoever wrote the extension first.
+An extension that the client sent leaves a marker in the residue, `{"url": ...}` without the owned value, which keeps
+its place among the others. Markers at the end that stand as the server itself would append them are dropped, so that
+a resource has one residue whoever wrote the extension first.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from ledger.errors import Refusal
 from ledger.money import Money, exponent_of, minor_units_of
 from mappers.children import Child
 from mappers.extensions import ISO_4217
-from mappers.leaves import Leaf, Values, fields_of
+from mappers.leaves import Leaf, Values
 from mappers.reading import Reading
 from mappers.residue import Element
 
@@ -76,7 +76,7 @@ class Extensions:
     def __init__(self, *held: Extension | Repeated) -> None:
         self._held = {each.url: each for each in held}
         self._order = {each.url: order for order, each in enumerate(held)}
-        self.fields = fields_of(held)
+        self.fields = tuple(field for each in held for field in each.fields)
         self.paths = tuple(path for each in held for path in each.paths)
 
     def take(self, element: Element, values: Values, reading: Reading) -> None:

@@ -5,7 +5,8 @@ A path such as `performer[].function.coding[]` leads to the items; an `IndexRow`
 
 from __future__ import annotations
 
-from typing import Literal, Protocol
+from abc import ABC, abstractmethod
+from typing import Any, ClassVar, Literal, Protocol
 
 from ledger.resource import IndexRow
 from mappers.reading import Reading
@@ -20,22 +21,27 @@ Position = tuple[int, ...]
 class IndexLeaf(Protocol):
     """What index rows of one parameter own, wherever it lies in the resource."""
 
-    kind: IndexKind
-    parameter: str
-    paths: tuple[str, ...]
-    key: str
-    """The top-level element under which it lies."""
+    kind: ClassVar[IndexKind]
+
+    @property
+    def parameter(self) -> str: ...
+    @property
+    def paths(self) -> tuple[str, ...]: ...
+    @property
+    def key(self) -> str:
+        """The top-level element under which it lies."""
+        ...
 
     def take(self, document: Element, rows: Rows, reading: Reading) -> None: ...
     def put(self, document: Element, row: IndexRow) -> None: ...
 
 
-class _Items:
+class _Items(ABC):
     """Values inside the items of arrays."""
 
     __slots__ = ("_steps", "key", "parameter", "paths")
 
-    kind: IndexKind
+    kind: ClassVar[IndexKind]
 
     def __init__(self, parameter: str, path: str, *owned: str) -> None:
         self.parameter = parameter
@@ -65,29 +71,28 @@ class _Items:
             del element[key]
 
     def put(self, document: Element, row: IndexRow) -> None:
-        element = document
+        element: Any = document
         positions = iter(row.position)
         for key, repeats in self._steps:
-            child = element.get(key)
-            if child is None:
-                child = element[key] = [] if repeats else {}
             if repeats:
+                items = element.setdefault(key, [])
                 position = next(positions)
-                while len(child) <= position:
-                    child.append({})
-                child = child[position]
-            element = child
+                while len(items) <= position:
+                    items.append({})
+                element = items[position]
+            else:
+                element = element.setdefault(key, {})
         remained = list(element)
         self._put_item(element, row)
         for name in remained:
             if name in element:
                 element[name] = element.pop(name)
 
-    def _take_item(self, item: Element, position: Position, rows: Rows, reading: Reading) -> None:
-        raise AssertionError("a kind of index row says what it takes")
+    @abstractmethod
+    def _take_item(self, item: Element, position: Position, rows: Rows, reading: Reading) -> None: ...
 
-    def _put_item(self, item: Element, row: IndexRow) -> None:
-        raise AssertionError("a kind of index row says what it puts")
+    @abstractmethod
+    def _put_item(self, item: Element, row: IndexRow) -> None: ...
 
 
 class Tokens(_Items):
@@ -95,7 +100,7 @@ class Tokens(_Items):
 
     __slots__ = ("_value_key",)
 
-    kind: IndexKind = "token"
+    kind: ClassVar[IndexKind] = "token"
 
     def __init__(self, parameter: str, path: str, value_key: Literal["value", "code"]) -> None:
         super().__init__(parameter, path, "system", value_key)
@@ -118,7 +123,7 @@ class References(_Items):
 
     __slots__ = ()
 
-    kind: IndexKind = "reference"
+    kind: ClassVar[IndexKind] = "reference"
 
     def __init__(self, parameter: str, path: str) -> None:
         super().__init__(parameter, path, "reference")
@@ -137,7 +142,7 @@ class Profiles:
 
     __slots__ = ("key", "parameter", "paths")
 
-    kind: IndexKind = "uri"
+    kind: ClassVar[IndexKind] = "uri"
 
     def __init__(self, parameter: str) -> None:
         self.parameter, self.key, self.paths = parameter, "meta", ("meta.profile[]",)

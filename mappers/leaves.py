@@ -7,10 +7,19 @@ owns `fields` of the record and `paths` of the element (`servicePeriod.start`, `
 from __future__ import annotations
 
 from collections.abc import Iterable
+from decimal import Decimal
 from typing import Any, Protocol
 
 from ledger.errors import Category, Problem, Refusal
-from mappers.amounts import decimal_of, decimals_shown, is_negative_zero, money_of, shown_with, written_money
+from mappers.amounts import (
+    decimal_of,
+    decimals_shown,
+    is_negative_zero,
+    is_plain,
+    money_of,
+    shown_with,
+    written_money,
+)
 from mappers.reading import Reading
 from mappers.references import put_local_id, put_segment, take_local_id, take_segment
 from mappers.residue import FRAME, Element, drop_empty_end
@@ -53,8 +62,10 @@ class Required(Plain):
     __slots__ = ()
 
     def take(self, element: Element, values: Values, reading: Reading) -> None:
-        super().take(element, values, reading)
-        if self._field not in values:
+        value = element.pop(self._key, None)
+        if value is not None:
+            values[self._field] = value
+        else:
             message = f"Send a value for {self._key}: an extension alone does not say enough."
             reading.problems.append(Problem(Category.RULE_BROKEN, "value-required", message, self._key))
 
@@ -71,6 +82,9 @@ class Number:
     def take(self, element: Element, values: Values, reading: Reading) -> None:
         written = element.pop(self._key, None)
         if written is None:
+            return
+        if is_plain(written):
+            values[self._field] = Decimal(written)
             return
         try:
             value = decimal_of(written)
@@ -222,14 +236,19 @@ class First:
             reading.place(noted, f"{self._key}[0]")
 
     def put(self, element: Element, record: Any) -> None:
-        items = element.setdefault(self._key, [{}])
-        put_before(items[0], self._leaves, record)
-        if items == [{}]:
-            del element[self._key]
+        items = element.get(self._key)
+        if items is not None:
+            put_before(items[0], self._leaves, record)
+            return
+        first: Element = {}
+        for leaf in self._leaves:
+            leaf.put(first, record)
+        if first:
+            element[self._key] = [first]
 
 
 def put_before(element: Element, leaves: Iterable[Leaf], record: Any) -> None:
-    """Put the owned values into what remained of the element, before what remained: `system`, `code`, then `display`."""
+    """Put the owned values into an element before what remained of it: `system`, `code`, then `display`."""
     remained = list(element)
     for leaf in leaves:
         leaf.put(element, record)

@@ -7,24 +7,25 @@ which the record has from elsewhere, and for the zeros of amounts that the serve
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
-from typing import Any, Generic, TypeVar
-
-import msgspec
+import re
+from collections.abc import Iterable
+from datetime import UTC
+from functools import cache
+from typing import Generic, TypeVar
 
 from ledger.resource import IndexRow, Resource
 from mappers import resource
 from mappers.index_rows import IndexKind, IndexLeaf
-from mappers.leaves import Leaf, Values, fields_of, paths_of, put_before
+from mappers.leaves import Leaf, Values, fields_of, paths_of
 from mappers.r4.definitions import definitions, json_names
+from mappers.r4.json_text import encode
 from mappers.reading import Reading
-from mappers.residue import EMPTY, Element, decode_residue, encode_residue, holds_places, without_places
+from mappers.residue import Element, decode_residue, encode_residue, holds_places, without_places
 from storage.search_parameters import SearchParameter
 
 R = TypeVar("R", bound=Resource)
 
-encode = msgspec.json.Encoder(decimal_format="number").encode
+_TOP_LEVEL_KEY = re.compile(r"[.\[(]")
 
 
 class Mapper(Generic[R]):
@@ -46,8 +47,7 @@ class Mapper(Generic[R]):
         self.search_parameters = (*resource.SEARCH_PARAMETERS, *search_parameters)
         self._leaves = (*resource.LEAVES, *leaves)
         self._index = {leaf.parameter: leaf for leaf in (*resource.INDEX, *index)}
-        self._array_keys = {"extension", *(leaf.key for leaf in self._index.values())}
-        self._rank = _ranks(self.resource_type)
+        self._repeating_keys = {_TOP_LEVEL_KEY.split(path)[0] for path in self.owned_paths if "[" in path}
 
     @property
     def index_parameters(self) -> dict[str, IndexKind]:
@@ -93,12 +93,48 @@ class Mapper(Generic[R]):
         for row in record.index:
             self._index[row.parameter].put(document, row)
         if holds_places(residue):
-            document = {key: kept for key, value in document.items() if (kept := self._filled(key, value)) not in ({}, [])}
+            self._drop_places(document)
         _put_version(document, record)
         document["resourceType"], document["id"] = self.resource_type, record.id
-        return {key: document[key] for key in sorted(document, key=self._rank.__getitem__)}
+        return {key: document[key] for key in sorted(document, key=_ranks(self.resource_type).__getitem__)}
+
+    def _drop_places(self, document: Element) -> None:
+        for key in self._repeating_keys & document.keys():
+            document[key] = without_places(document[key])
+            if not document[key]:
+                del document[key]
 
     def append_index_row(self, record: R, parameter: str, system: str | None, value: str | None) -> None:
-        """Add an identifier or another value of a parameter that has one array on its path, after all that are there."""
-        leaf = self._index[parameter]
-        record.index = (*record.index, IndexRow(parameter, (leaf.length(self.render_document(record)),), system, value))
+        """Add a value behind all that are there, for a parameter whose path is one array, such as `identifier`."""
+        key = self._index[parameter].key
+        taken = [row.position[0] + 1 for row in record.indexed(parameter)]
+        position = max(len(decode_residue(record.residue).get(key, ())), *taken, 0)
+        record.index = (*record.index, IndexRow(parameter, (position,), system, value))
+
+
+def _take_version(document: Element) -> None:
+    meta = document.get("meta")
+    if meta is not None:
+        meta.pop("versionId", None)
+        meta.pop("lastUpdated", None)
+        if not meta:
+            del document["meta"]
+
+
+def _put_version(document: Element, record: Resource) -> None:
+    meta: Element = {}
+    if record.version:
+        meta["versionId"] = str(record.version)
+    if record.last_updated is not None:
+        instant = record.last_updated.astimezone(UTC).replace(tzinfo=None)
+        meta["lastUpdated"] = f"{instant.isoformat(timespec='microseconds')}Z"
+    if meta:
+        document["meta"] = meta | document.get("meta", {})
+
+
+@cache
+def _ranks(resource_type: str) -> dict[str, int]:
+    """The place of each JSON name in the order of the specification; `_status` stands behind `status`."""
+    elements = definitions().types[resource_type].elements
+    names = ["resourceType", *(json for name, element in elements.items() for json in json_names(name, element))]
+    return {name: rank for rank, name in enumerate(each for json in names for each in (json, f"_{json}"))}

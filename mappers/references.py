@@ -1,7 +1,7 @@
 """The part of a reference that a column owns, and the frame around it that the residue keeps.
 
-A reference to this server is owned as `Patient/1`, whether it was written relative, absolute under the base URL, or with
-a version. Anything else (another server's URL, `urn:uuid:...`, `#contained`) is owned as it is.
+A reference to this server is owned as `Patient/1`, whether it was written relative, absolute under the base URL, or
+with a version. Anything else (another server's URL, `urn:uuid:...`, `#contained`) is owned as it is.
 https://hl7.org/fhir/R4/references.html
 """
 

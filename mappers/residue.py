@@ -12,19 +12,19 @@ from typing import Any
 
 import msgspec
 
+from mappers.r4.json_text import canonical
+
 Element = dict[str, Any]
 
 EMPTY = b"{}"
 FRAME = "~"
-_FRAMED = b'~":'
 
-# Sorted keys: what means the same has the same residue, so that records can be compared.
-_encode = msgspec.json.Encoder(order="deterministic", decimal_format="number").encode
 _decode = msgspec.json.Decoder(Element, float_hook=Decimal).decode
 
 
 def encode_residue(element: Element) -> bytes:
-    return _encode(element) if element else EMPTY
+    """As canonical JSON: what means the same has the same residue, so that records can be compared."""
+    return canonical(element) if element else EMPTY
 
 
 def decode_residue(residue: bytes) -> Element:
@@ -36,7 +36,7 @@ def holds_places(residue: bytes) -> bool:
 
     A text that looks like one costs a walk and nothing else.
     """
-    return residue != EMPTY and (EMPTY in residue or _FRAMED in residue)
+    return residue != EMPTY and (b"~" in residue or EMPTY in residue)
 
 
 def drop_empty_end(items: list[Any]) -> None:

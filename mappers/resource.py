@@ -4,8 +4,15 @@ from __future__ import annotations
 
 from mappers.index_rows import IndexLeaf, Profiles, Tokens
 from mappers.leaves import Inside, Leaf, Plain
-from storage.search_parameters import CodeColumn, IndexRows, InstantColumn, SearchParameter, ServedBy, TextColumn
-from storage.search_parameters import SearchType as SearchType
+from storage.search_parameters import (
+    CodeColumn,
+    IndexRows,
+    InstantColumn,
+    SearchParameter,
+    SearchType,
+    ServedBy,
+    TextColumn,
+)
 
 LEAVES: tuple[Leaf, ...] = (Inside("meta", Plain("source", "source")),)
 

@@ -1,0 +1,48 @@
+"""FHIR Account (https://hl7.org/fhir/R4/account.html) to and from `ledger.account.Account`."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from ledger.account import Account
+from mappers.extension_leaves import CurrencyCoding, Extension, Extensions
+from mappers.extensions import ACCOUNT_CURRENCY
+from mappers.index_rows import References, Tokens
+from mappers.leaves import Inside, Plain, Required, Segment
+from mappers.mapper import Mapper
+from mappers.resource import official
+from storage.search_parameters import CodeColumn, DateColumns, IndexRows, ReferenceColumn, TextColumn
+
+SUBJECTS = "Practitioner Organization Device Patient HealthcareService PractitionerRole Location"
+
+_parameter = partial(official, "Account")
+
+ACCOUNT = Mapper(
+    Account,
+    leaves=[
+        Required("status", "status"),
+        Plain("name", "name"),
+        Inside("owner", Segment("owner")),
+        Inside("servicePeriod", Plain("service_period_start", "start"), Plain("service_period_end", "end")),
+        Extensions(
+            Extension(
+                ACCOUNT_CURRENCY, "valueCodeableConcept", Inside("valueCodeableConcept", CurrencyCoding("currency"))
+            ),
+        ),
+    ],
+    index=[
+        Tokens("identifier", "identifier[]", "value"),
+        Tokens("type", "type.coding[]", "code"),
+        References("subject", "subject[]"),
+    ],
+    search_parameters=[
+        _parameter("identifier", "token", "identifier", IndexRows("identifier")),
+        _parameter("name", "string", "name", TextColumn("name")),
+        _parameter("owner", "reference", "owner", ReferenceColumn("owner"), "Organization"),
+        _parameter("patient", "reference", "subject.where(resolve() is Patient)", IndexRows("subject"), "Patient"),
+        _parameter("period", "date", "servicePeriod", DateColumns("service_period")),
+        _parameter("status", "token", "status", CodeColumn("status", "http://hl7.org/fhir/account-status")),
+        _parameter("subject", "reference", "subject", IndexRows("subject"), SUBJECTS),
+        _parameter("type", "token", "type", IndexRows("type")),
+    ],
+)

@@ -1,0 +1,102 @@
+"""FHIR ChargeItem (https://hl7.org/fhir/R4/chargeitem.html) to and from `ledger.charge_item.ChargeItem`."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from ledger.charge_item import ChargeItem
+from mappers.extension_leaves import Extension, Extensions, ServerAmount, TrueFlag
+from mappers.extensions import CHARGE_AMOUNT, CHARGE_UNPRICED
+from mappers.index_rows import References, Tokens
+from mappers.leaves import First, Inside, LocalId, MoneyAmount, Number, Plain, Required, Segment
+from mappers.mapper import Mapper
+from mappers.resource import official
+from storage.search_parameters import (
+    DateColumns,
+    IndexRows,
+    LocalIdColumn,
+    MoneyColumns,
+    NumberColumn,
+    QuantityColumns,
+    ReferenceColumn,
+)
+
+ENTERERS = "Practitioner Organization Device Patient PractitionerRole RelatedPerson"
+PERFORMERS = "Practitioner Organization CareTeam Device Patient PractitionerRole RelatedPerson"
+SERVICES = (
+    "Immunization MedicationDispense SupplyDelivery Observation DiagnosticReport ImagingStudy MedicationAdministration "
+    "Procedure"
+)
+
+
+_parameter = partial(official, "ChargeItem")
+
+CHARGE_ITEM = Mapper(
+    ChargeItem,
+    leaves=[
+        Required("status", "status"),
+        Inside("subject", Segment("subject")),
+        Inside("context", Segment("context")),
+        Plain("occurrence_date_time", "occurrenceDateTime"),
+        Inside("occurrencePeriod", Plain("occurrence_period_start", "start"), Plain("occurrence_period_end", "end")),
+        Inside("performingOrganization", Segment("performing_organization")),
+        Inside("requestingOrganization", Segment("requesting_organization")),
+        Inside("enterer", Segment("enterer")),
+        Plain("entered_date", "enteredDate"),
+        Inside(
+            "quantity",
+            Number("quantity_value", "value"),
+            Plain("quantity_system", "system"),
+            Plain("quantity_code", "code"),
+        ),
+        Number("factor_override", "factorOverride"),
+        Inside("priceOverride", MoneyAmount("price_override")),
+        First("account", LocalId("account_id", "Account")),
+        Extensions(
+            Extension(
+                CHARGE_AMOUNT, "valueMoney", Inside("valueMoney", ServerAmount("amount_minor", "amount_currency"))
+            ),
+            Extension(CHARGE_UNPRICED, "valueBoolean", TrueFlag("unpriced", "valueBoolean")),
+        ),
+    ],
+    index=[
+        Tokens("identifier", "identifier[]", "value"),
+        Tokens("code", "code.coding[]", "code"),
+        Tokens("performer-function", "performer[].function.coding[]", "code"),
+        References("performer-actor", "performer[].actor"),
+        References("service", "service[]"),
+    ],
+    search_parameters=[
+        _parameter("account", "reference", "account", LocalIdColumn("account_id", "Account"), "Account"),
+        _parameter("code", "token", "code", IndexRows("code")),
+        _parameter("context", "reference", "context", ReferenceColumn("context"), "EpisodeOfCare Encounter"),
+        _parameter("entered-date", "date", "enteredDate", DateColumns("entered_date")),
+        _parameter("enterer", "reference", "enterer", ReferenceColumn("enterer"), ENTERERS),
+        _parameter("factor-override", "number", "factorOverride", NumberColumn("factor_override")),
+        _parameter("identifier", "token", "identifier", IndexRows("identifier")),
+        _parameter("occurrence", "date", "occurrence", DateColumns("occurrence")),
+        _parameter(
+            "patient", "reference", "subject.where(resolve() is Patient)", ReferenceColumn("subject"), "Patient"
+        ),
+        _parameter("performer-actor", "reference", "performer.actor", IndexRows("performer-actor"), PERFORMERS),
+        _parameter("performer-function", "token", "performer.function", IndexRows("performer-function")),
+        _parameter(
+            "performing-organization",
+            "reference",
+            "performingOrganization",
+            ReferenceColumn("performing_organization"),
+            "Organization",
+        ),
+        _parameter("price-override", "quantity", "priceOverride", MoneyColumns("price_override")),
+        _parameter("quantity", "quantity", "quantity", QuantityColumns("quantity")),
+        _parameter(
+            "requesting-organization",
+            "reference",
+            "requestingOrganization",
+            ReferenceColumn("requesting_organization"),
+            "Organization",
+        ),
+        _parameter("service", "reference", "service", IndexRows("service"), SERVICES),
+        _parameter("subject", "reference", "subject", ReferenceColumn("subject"), "Group Patient"),
+    ],
+)

@@ -1,0 +1,78 @@
+"""FHIR PaymentReconciliation to and from `ledger.payment_reconciliation.PaymentReconciliation`.
+
+https://hl7.org/fhir/R4/paymentreconciliation.html
+"""
+
+from __future__ import annotations
+
+from functools import partial
+
+from ledger.payment_reconciliation import PaymentDetail, PaymentReconciliation
+from mappers.children import Child, Children
+from mappers.extension_leaves import Extension, Extensions, ServerAmount
+from mappers.extensions import PAYMENT_ACCOUNT, PAYMENT_METHOD, PAYMENT_REFUNDED
+from mappers.index_rows import Tokens
+from mappers.leaves import First, Inside, LocalId, MoneyAmount, Plain, Required, Segment
+from mappers.mapper import Mapper
+from mappers.resource import official
+from storage.search_parameters import CodeColumn, DateColumns, IndexRows, ReferenceColumn, TextColumn
+
+DETAIL = Child(
+    PaymentDetail,
+    Inside("type", First("coding", Plain("type_system", "system"), Plain("type_code", "code"))),
+    Inside("request", Segment("request")),
+    Plain("date", "date"),
+    Inside("amount", MoneyAmount("amount")),
+)
+
+_parameter = partial(official, "PaymentReconciliation")
+
+PAYMENT_RECONCILIATION = Mapper(
+    PaymentReconciliation,
+    leaves=[
+        Required("status", "status"),
+        Inside("period", Plain("period_start", "start"), Plain("period_end", "end")),
+        Plain("created", "created"),
+        Inside("paymentIssuer", Segment("payment_issuer")),
+        Inside("request", Segment("request")),
+        Inside("requestor", Segment("requestor")),
+        Plain("outcome", "outcome"),
+        Plain("disposition", "disposition"),
+        Plain("payment_date", "paymentDate"),
+        Inside("paymentAmount", MoneyAmount("payment_amount")),
+        Inside(
+            "paymentIdentifier",
+            Plain("payment_identifier_system", "system"),
+            Plain("payment_identifier_value", "value"),
+        ),
+        Children("details", "detail", DETAIL),
+        Extensions(
+            Extension(
+                PAYMENT_ACCOUNT, "valueReference", Inside("valueReference", LocalId("payment_account_id", "Account"))
+            ),
+            Extension(PAYMENT_METHOD, "valueCode", Plain("method", "valueCode")),
+            Extension(
+                PAYMENT_REFUNDED,
+                "valueMoney",
+                Inside("valueMoney", ServerAmount("refunded_minor", "refunded_currency")),
+            ),
+        ),
+    ],
+    index=[Tokens("identifier", "identifier[]", "value")],
+    search_parameters=[
+        _parameter("created", "date", "created", DateColumns("created")),
+        _parameter("disposition", "string", "disposition", TextColumn("disposition")),
+        _parameter("identifier", "token", "identifier", IndexRows("identifier")),
+        _parameter("outcome", "token", "outcome", CodeColumn("outcome", "http://hl7.org/fhir/remittance-outcome")),
+        _parameter("payment-issuer", "reference", "paymentIssuer", ReferenceColumn("payment_issuer"), "Organization"),
+        _parameter("request", "reference", "request", ReferenceColumn("request"), "Task"),
+        _parameter(
+            "requestor",
+            "reference",
+            "requestor",
+            ReferenceColumn("requestor"),
+            "Practitioner Organization PractitionerRole",
+        ),
+        _parameter("status", "token", "status", CodeColumn("status", "http://hl7.org/fhir/fm-status")),
+    ],
+)
