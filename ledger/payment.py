@@ -1,0 +1,130 @@
+"""Money that comes in: the entry of the receipt, and how it is put to what is owed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from ledger.chart import LedgerAccount
+from ledger.journal import JournalEntry, Posting, merged, transfer
+
+RECEIVED = "payment-received"
+ALLOCATED = "payment-allocated"
+CLEARED = "payment-cleared"
+UNCLEARED = "payment-uncleared"
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """Who owns money that is not allocated: a patient account (2100), or a payer (2110)."""
+
+    account_id: str | None
+    payer: str | None = None
+
+    @property
+    def ledger_account(self) -> LedgerAccount:
+        return LedgerAccount.UNAPPLIED_PAYER if self.account_id is None else LedgerAccount.UNAPPLIED_PATIENT
+
+    @property
+    def receivable(self) -> LedgerAccount:
+        return LedgerAccount.RECEIVABLE_PAYER if self.account_id is None else LedgerAccount.RECEIVABLE_PATIENT
+
+
+def received_entry(
+    payment_id: str,
+    *,
+    asset: LedgerAccount,
+    drawer: str | None,
+    owned: Sequence[tuple[Owner, int]],
+    currency: str,
+    on: date,
+) -> JournalEntry:
+    """The receipt: asset -> unapplied of each owner."""
+    received = sum(amount for _, amount in owned)
+    postings = [Posting(asset, received, payment_id=payment_id, detail=drawer)]
+    postings += [
+        Posting(owner.ledger_account, -amount, owner.account_id, payment_id=payment_id, payer=owner.payer)
+        for owner, amount in owned
+    ]
+    return _entry(RECEIVED, payment_id, currency, on, postings)
+
+
+@dataclass(frozen=True, slots=True)
+class ShareOfInvoice:
+    """What is open of an invoice: of the patient's share (payer None), or of a payer's."""
+
+    ledger_account: LedgerAccount
+    payer: str | None
+    amount_minor: int
+
+
+def spread(shares: Sequence[ShareOfInvoice], amount_minor: int, *, owner: Owner) -> list[tuple[ShareOfInvoice, int]]:
+    """How an amount goes to the shares of an invoice that its owner's money may pay, in order, as far as it reaches.
+
+    Patient money pays the patient's share only; a payer's pays the payer's own share, then the patient's.
+    """
+    if owner.account_id is None:
+        payable = [share for share in shares if share.payer == owner.payer and share.payer is not None]
+        payable += [share for share in shares if share.payer is None]
+    else:
+        payable = [share for share in shares if share.payer is None]
+    parts = []
+    for share in payable:
+        part = min(max(share.amount_minor, 0), amount_minor)
+        if part:
+            parts.append((share, part))
+            amount_minor -= part
+    return parts
+
+
+def allocated_entry(
+    payment_id: str,
+    invoice_id: str,
+    account_id: str,
+    parts: Sequence[tuple[ShareOfInvoice, int]],
+    *,
+    owner: Owner,
+    currency: str,
+    on: date,
+) -> JournalEntry:
+    """An allocation: unapplied -> receivable of the invoice, share by share."""
+    postings: list[Posting] = []
+    for share, amount in parts:
+        postings.append(
+            Posting(
+                owner.ledger_account,
+                amount,
+                owner.account_id,
+                invoice_id,
+                payment_id=payment_id,
+                payer=owner.payer,
+            )
+        )
+        postings.append(
+            Posting(share.ledger_account, -amount, account_id, invoice_id, payment_id=payment_id, payer=share.payer)
+        )
+    return _entry(ALLOCATED, payment_id, currency, on, postings)
+
+
+def cleared_entry(notice_id: str, payment_id: str, amount_minor: int, currency: str, on: date) -> JournalEntry:
+    """The bank has it: clearing -> bank."""
+    return JournalEntry(
+        kind=CLEARED,
+        currency=currency,
+        effective_at=on,
+        source_type="PaymentNotice",
+        source_id=notice_id,
+        postings=tuple(transfer(LedgerAccount.BANK, LedgerAccount.CLEARING, amount_minor, payment_id=payment_id)),
+    )
+
+
+def _entry(kind: str, payment_id: str, currency: str, on: date, postings: list[Posting]) -> JournalEntry:
+    return JournalEntry(
+        kind=kind,
+        currency=currency,
+        effective_at=on,
+        source_type="PaymentReconciliation",
+        source_id=payment_id,
+        postings=merged(postings),
+    )
