@@ -9,7 +9,7 @@ from typing import NamedTuple
 from storage.array_insert import ArrayInsert
 from storage.pipeline import Statement
 from storage.tables import outbox, resource_versions
-from storage.transaction import Database, Transaction
+from storage.transaction import Reader, Transaction
 
 _INSERT_VERSION = ArrayInsert(resource_versions, 900)
 _INSERT_OUTBOX = ArrayInsert(outbox, 901)
@@ -70,15 +70,15 @@ def append(
     tx.add(_INSERT_OUTBOX, (*key, "{" + ",".join(events) + "}", last_updated))
 
 
-async def read_latest(database: Database, tenant_id: str, resource_type: str, resource_id: str) -> StoredVersion | None:
-    rows = await database.read(tenant_id, _LATEST, tenant_id, resource_type, resource_id)
+async def read_latest(reader: Reader, tenant_id: str, resource_type: str, resource_id: str) -> StoredVersion | None:
+    rows = await reader.read(tenant_id, _LATEST, tenant_id, resource_type, resource_id)
     return StoredVersion(*rows[0]) if rows else None
 
 
 async def read_version(
-    database: Database, tenant_id: str, resource_type: str, resource_id: str, version: int
+    reader: Reader, tenant_id: str, resource_type: str, resource_id: str, version: int
 ) -> StoredVersion | None:
-    rows = await database.read(tenant_id, _VERSION, tenant_id, resource_type, resource_id, version)
+    rows = await reader.read(tenant_id, _VERSION, tenant_id, resource_type, resource_id, version)
     return StoredVersion(*rows[0]) if rows else None
 
 
@@ -93,10 +93,10 @@ async def contents(tx: Transaction, resource_type: str, resource_id: str) -> lis
 
 
 async def read_history(
-    database: Database, tenant_id: str, resource_type: str, resource_id: str, *, before_version: int, count: int
+    reader: Reader, tenant_id: str, resource_type: str, resource_id: str, *, before_version: int, count: int
 ) -> tuple[list[HistoryEntry], int]:
     """Versions below `before_version`, newest first, at most `count`; and how many versions there are in all."""
-    rows, total = await database.read_all(
+    rows, total = await reader.read_all(
         tenant_id,
         [
             (_HISTORY, (tenant_id, resource_type, resource_id, before_version, count)),

@@ -12,7 +12,7 @@ import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 from weakref import WeakKeyDictionary
 
 import psycopg
@@ -40,6 +40,16 @@ _ATTEMPTS = 5
 _MICROSECOND = timedelta(microseconds=1)
 
 Failpoint = Callable[[Sequence[tuple[Statement, Sequence[Any]]]], Awaitable[None]]
+
+
+class Reader(Protocol):
+    """What statements that only read can be asked of: the database, or a transaction that is open already."""
+
+    async def read(self, tenant_id: str, statement: Statement, *parameters: Any) -> list[Row]: ...
+
+    async def read_all(
+        self, tenant_id: str, statements: Sequence[tuple[Statement, Sequence[Any]]]
+    ) -> list[list[Row]]: ...
 
 
 class Transaction:
@@ -96,6 +106,14 @@ class Transaction:
         self._queue.extend(statements)
         results = await self._run()
         return results[-len(statements) :]
+
+    async def read(self, tenant_id: str, statement: Statement, *parameters: Any) -> list[Row]:
+        """As `Database.read`, with what this transaction has written so far."""
+        return (await self.read_all(tenant_id, [(statement, parameters)]))[0]
+
+    async def read_all(self, tenant_id: str, statements: Sequence[tuple[Statement, Sequence[Any]]]) -> list[list[Row]]:
+        assert tenant_id == self.tenant_id, "a transaction is of one tenant"
+        return await self.fetch_all(statements)
 
     def before_end(self, action: Callable[[], None]) -> None:
         """Have something queued just before the end (what is gathered in memory until then: balances)."""
@@ -158,6 +176,10 @@ class Database:
 
     async def close(self) -> None:
         await self._pool.close()
+
+    def pool_statistics(self) -> dict[str, int]:
+        """How many connections there are and who waits for one, by psycopg_pool's names."""
+        return dict(self._pool.get_stats())
 
     async def _configure(self, connection: psycopg.AsyncConnection[Any]) -> None:
         prepare_connection(connection)
