@@ -10,7 +10,7 @@ from structlog.typing import Processor
 
 from fhir_server.settings import Settings
 
-LIBRARIES_TOO_CHATTY_AT_INFO = ("alembic", "httpx", "uvicorn.access")
+LIBRARIES_TOO_CHATTY_AT_INFO = ("alembic", "httpx", "uvicorn.error")
 
 
 def configure(settings: Settings) -> None:

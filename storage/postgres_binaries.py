@@ -79,10 +79,10 @@ def _copy_into_shelter(binaries: PostgresBinaries) -> PostgresBinaries:
     """One copy per version, made once; the wheel's layout is kept, for programs find their libraries relatively."""
     package = binaries.directory.parent.parent
     target = shelter() / f"postgresql-{binaries.version}"
-    copied = PostgresBinaries(target / package.name / INSTALLATION / "bin")
+    installation = Path(package.name, binaries.directory.parent.name)
     if not target.exists():
         unfinished = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}-"))
-        shutil.copytree(binaries.directory.parent, unfinished / package.name / INSTALLATION, symlinks=True)
+        shutil.copytree(binaries.directory.parent, unfinished / installation, symlinks=True)
         libraries = package.with_name(f"{package.name}.libs")
         if libraries.is_dir():
             shutil.copytree(libraries, unfinished / libraries.name, symlinks=True)
@@ -91,7 +91,7 @@ def _copy_into_shelter(binaries: PostgresBinaries) -> PostgresBinaries:
             unfinished.rename(target)
         except OSError:  # another process was faster
             shutil.rmtree(unfinished)
-    return copied
+    return PostgresBinaries(target / installation / "bin")
 
 
 def _open_for_everybody(directory: Path) -> None:
