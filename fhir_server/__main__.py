@@ -49,7 +49,6 @@ def main() -> None:
 
 def _for_the_operator(failure: Exception) -> str | None:
     """What to tell about a failure that the operator can mend; None for any other."""
-    import psycopg
     from pydantic import ValidationError
 
     from fhir_server.settings import variable_of
@@ -57,10 +56,11 @@ def _for_the_operator(failure: Exception) -> str | None:
     from ledger.errors import Refusal
     from storage.backup import BackupError
     from storage.embedded_postgres import EmbeddedPostgresError
+    from storage.roles import CannotConnect
 
     if isinstance(failure, ValidationError) and failure.title == "Settings":
         return "; ".join(f"{variable_of(str(error['loc'][0]))}: {error['msg']}" for error in failure.errors())
-    expected = (BackupError, EmbeddedPostgresError, Refusal, ServeError, psycopg.OperationalError)
+    expected = (BackupError, EmbeddedPostgresError, Refusal, ServeError, CannotConnect)
     return str(failure).strip() if isinstance(failure, expected) else None
 
 

@@ -37,6 +37,9 @@ class Role(StrEnum):
 
 LOGIN_ROLES = (Role.MIGRATE, Role.APP, Role.WORKER, Role.AUDIT)
 
+# What is raised when a server cannot be reached, for those above who do not know the driver.
+CannotConnect = psycopg.OperationalError
+
 Connection = psycopg.Connection[tuple[Any, ...]]
 
 
