@@ -6,6 +6,9 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
+PROBLEMS_MAX = 200
+"""So many are listed at most: an answer must not grow with the malice of the request."""
+
 SHOWN_MAX = 60
 DIGITS_SHOWN_MAX = 11
 """A value with more digits could be a card number: it is named by its place and not repeated."""

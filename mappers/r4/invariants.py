@@ -78,7 +78,7 @@ def implies(condition: bool, consequence: bool) -> bool:
 
 @invariant("qty-3", "A quantity with a code for its unit needs the system of the code.")
 def _qty_3(value: dict[str, Any]) -> bool:
-    return "code" not in value or is_there(value, "system")
+    return implies(is_there(value, "code"), is_there(value, "system"))
 
 
 def _is_coded_ucum(value: dict[str, Any]) -> bool:

@@ -12,7 +12,7 @@ from typing import Any
 from lxml import etree
 
 from mappers.r4.faults import Fault, Scope, one, shown
-from mappers.r4.primitives import wrong_json_type
+from mappers.r4.primitives import WHITESPACE, wrong_json_type
 
 XHTML = "http://www.w3.org/1999/xhtml"
 _XML_NAMESPACE = "{http://www.w3.org/XML/1998/namespace}"
@@ -112,7 +112,7 @@ def _wrong_attribute(element: etree._Element) -> str | None:
 
 
 def _has_text(text: str | None) -> bool:
-    return text is not None and not text.isspace() and text != ""
+    return text is not None and text.strip(WHITESPACE) != ""
 
 
 def _refused(message: str) -> list[Fault]:

@@ -10,10 +10,7 @@ from typing import Any
 from ledger.errors import Category, Problem
 from mappers.r4.definitions import definitions
 from mappers.r4.elements import compile_checks
-from mappers.r4.faults import Fault, Scope, one, shown
-
-PROBLEMS_MAX = 200
-"""More are counted, not listed: an answer must not grow with the malice of the request."""
+from mappers.r4.faults import PROBLEMS_MAX, Fault, Scope, one, shown
 
 _CHECK = compile_checks(definitions().types)["Resource"]
 
