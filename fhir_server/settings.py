@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ipaddress
-import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,7 +14,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 PREFIX = "BILLING_"
 CHECKOUT = Path(__file__).resolve().parent.parent
 MOST_WORKERS_UNASKED = 4
-NOT_SETTINGS = ("BILLING_TEST_", "BILLING_CI", "BILLING_PASSWORD_")  # read by the tests and by setup-database
+NOT_SETTINGS = ("BILLING_TEST_", "BILLING_CI", "BILLING_ADMIN_", "BILLING_PASSWORD_")  # of tests and setup-database
 
 
 class Settings(BaseSettings):
@@ -117,13 +116,6 @@ class Settings(BaseSettings):
         """These settings with some of them replaced (None keeps what is there), validated anew."""
         given = {name: value for name, value in values.items() if value is not None}
         return Settings.model_validate({**self.model_dump(), **given})
-
-    def to_environment(self) -> dict[str, str]:
-        """The environment variables from which a child process reads these very settings."""
-        return {
-            variable_of(name): value if isinstance(value, str) else json.dumps(value)
-            for name, value in self.model_dump(mode="json").items()
-        }
 
 
 def unknown_variables(environment: Mapping[str, str]) -> list[str]:
