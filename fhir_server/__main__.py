@@ -60,6 +60,8 @@ def _for_the_operator(failure: Exception) -> str | None:
 
     if isinstance(failure, ValidationError) and failure.title == "Settings":
         return "; ".join(f"{variable_of(str(error['loc'][0]))}: {error['msg']}" for error in failure.errors())
+    if isinstance(failure.__cause__, CannotConnect):
+        failure = failure.__cause__  # SQLAlchemy's own wraps it
     expected = (BackupError, EmbeddedPostgresError, Refusal, ServeError, CannotConnect)
     return str(failure).strip() if isinstance(failure, expected) else None
 

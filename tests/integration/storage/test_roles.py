@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import psycopg
 import pytest
+from psycopg.conninfo import make_conninfo
 
 from storage import roles
+from storage.embedded_postgres import SUPERUSER, EmbeddedPostgres
+from storage.migrations import upgrade
 from storage.roles import LOGIN_ROLES, Role
 from tests.database_server import DatabaseAccess, DatabaseServer
 
@@ -84,3 +89,18 @@ def test_nobody_else_may_connect_to_the_database(database_server: DatabaseServer
 
 def test_the_roles_are_all_there(database_server: DatabaseServer) -> None:
     assert roles.existing_roles(database_server.admin) == frozenset(Role)
+
+
+def test_an_admin_who_is_no_superuser_can_set_up(data_dir: Path) -> None:
+    with EmbeddedPostgres(data_dir).running() as postgres:
+        superuser = postgres.dsn(SUPERUSER, "postgres")
+        with psycopg.connect(superuser, autocommit=True) as connection:
+            connection.execute("DROP DATABASE billing")
+            connection.execute("DROP ROLE billing_migrate, billing_app, billing_worker, billing_audit, billing_owner")
+            connection.execute("CREATE ROLE an_admin LOGIN CREATEROLE CREATEDB PASSWORD 'secret'")
+        admin = make_conninfo(superuser, user="an_admin", password="secret", options="")
+        for _ in range(2):
+            roles.set_up(admin, dict.fromkeys(LOGIN_ROLES, "secret"))
+        upgrade(make_conninfo(admin, user=Role.MIGRATE, dbname="billing"))
+        with psycopg.connect(make_conninfo(admin, user=Role.APP, dbname="billing")) as connection:
+            assert connection.execute("SELECT current_schema()").fetchone() == ("billing",)
