@@ -87,11 +87,12 @@ class _Plan:
                 if is_primitive(type_name) and not self._is_attribute(element):
                     around = primitive_extension_rule(json_name, checks[PRIMITIVE_EXTENSION], many=about.many)
                     self.primitive_extensions["_" + json_name] = around
+                    self.labels["_" + json_name] = step(element)
 
     def _add(self, element: str, json_name: str, check: Check) -> None:
         many = self.definition.elements[element].many
         self.elements[json_name] = _array_check(check) if many else check
-        self.labels[json_name] = self.labels["_" + json_name] = step(element)
+        self.labels[json_name] = step(element)
 
     def _is_attribute(self, element: str) -> bool:
         return element == "id" or (self.name, element) in _WITHOUT_EXTENSIONS
@@ -138,7 +139,7 @@ class _Plan:
         for element, about in self.definition.elements.items():
             if about.choice and name.startswith(element):
                 names = json_names(element, about)
-                message = f"{shown(name)} is not a type of {element}[x] here; send one of {listed(names)}."
+                message = f"{shown(name)} is not an element of {self.name}; as {element}[x] send one of {listed(names)}."
             elif name.lower() == element.lower():
                 message = f"{shown(name)} is not an element of {self.name}; send {element}."
         return one("unknown-element", message, "structure")
@@ -172,7 +173,9 @@ def _value_check(
         return plans["Reference"].check_with((reference_rule(element.targets),))
     if element.modifier and type_name == "Extension":
         return modifier_extension_check(checks["Extension"])
-    if type_name == "Resource" and name != "contained":
+    if name == "contained":
+        return _contained_resource(checks["Resource"])
+    if type_name == "Resource":
         return _inner_resource(checks["Resource"], is_entry=parent == "Bundle.entry")
     return checks[type_name]
 
@@ -195,8 +198,8 @@ def _array_check(check: Check) -> Check:
 
 def _choice(name: str, element: ElementDefinition) -> Rule:
     """The rule that of a choice element at most one type is there, and exactly one where it is required."""
-    names = list(json_names(name, element))
-    both = frozenset(names) | {"_" + json_name for json_name in names}
+    names = json_names(name, element)
+    both = frozenset(names) | {"_" + json_name for json_name, type_name in names.items() if is_primitive(type_name)}
     is_required = element.min > 0
 
     def rule(value: dict[str, Any], _scope: Scope) -> list[Fault] | None:
@@ -225,12 +228,23 @@ def _any_resource(checks: dict[str, Check], undefined: Check) -> Check:
         if type_name is None:
             return one("missing-element", "A resource needs its resourceType.", "required", ".resourceType")
         if type(type_name) is not str or type_name not in known:
-            named = shown(type_name) if isinstance(type_name, str) else json_type(type_name)
+            named = shown(type_name) if isinstance(type_name, str) else f"This ({json_type(type_name)})"
             message = f"{named} is not a resource type of FHIR R4."
             return one("resource-type-unknown", message, "structure", ".resourceType")
         return checks.get(type_name, undefined)(value, scope)
 
     return check
+
+
+def _contained_resource(check: Check) -> Check:
+    """The check of a contained resource. What it contains in turn is only forbidden (dom-2), not looked at."""
+
+    def check_contained(value: Any, scope: Scope) -> list[Fault] | None:
+        if type(value) is dict and "contained" in value:
+            value = {name: item for name, item in value.items() if name != "contained"}
+        return check(value, scope)
+
+    return check_contained
 
 
 def _inner_resource(check: Check, *, is_entry: bool) -> Check:

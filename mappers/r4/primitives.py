@@ -161,4 +161,4 @@ def wrong_json_type(value: Any, wanted: str) -> list[Fault]:
 
 def _code(type_name: str) -> str:
     """`dateTime` -> `invalid-date-time`."""
-    return "invalid-" + re.sub(r"(?<=[a-z])(?=[A-Z])", "-", type_name).lower()
+    return "invalid-" + re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", type_name).lower()
