@@ -10,12 +10,13 @@ from decimal import Context, Decimal, Inexact
 from functools import cache
 
 from ledger.errors import rule_broken
-from ledger.money import AMOUNT_MINOR_MAX, exponent_of, minor_units_of
+from ledger.money import exponent_of, minor_units_of
 from ledger.resource import NO_MONEY, DecimalMoney
 
 PLACES_MAX = 40
 """Digits further than this from the point are no amount, factor or quantity; the JSON border does not let them in."""
 
+_DIGITS_WITHOUT_CURRENCY_MAX = 10**18
 _EXACT = Context(prec=200, traps=[Inexact])
 _EVERYDAY_LENGTH_MAX = 10
 _POWERS_OF_TEN = (1, 10, 100, 1_000, 10_000)
@@ -69,8 +70,8 @@ def money_of(written: Written | None, currency: str | None) -> DecimalMoney:
 def _amount_without_currency(value: Decimal) -> DecimalMoney:
     scale = decimals_shown(value)
     minor_units = int(value.scaleb(scale, _EXACT))
-    if abs(minor_units) > AMOUNT_MINOR_MAX:
-        raise rule_broken("amount-too-large", "Send an amount with fewer digits, and with its currency.")
+    if abs(minor_units) > _DIGITS_WITHOUT_CURRENCY_MAX:
+        raise rule_broken("amount-too-large", "Send an amount with at most 18 digits, or with its currency.")
     return DecimalMoney(minor_units, None, scale)
 
 

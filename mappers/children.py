@@ -36,9 +36,8 @@ class Child:
                 leaf.put(element, record)
             return element
         put_before(element, self._leaves, record)
-        if holds_places(residue):
-            element = {key: kept for key, value in element.items() if (kept := without_places(value))}
-        return element
+        filled: Element = without_places(element) if holds_places(residue) else element
+        return filled
 
 
 class Children:

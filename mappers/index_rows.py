@@ -33,7 +33,9 @@ class IndexLeaf(Protocol):
         ...
 
     def take(self, document: Element, rows: Rows, reading: Reading) -> None: ...
-    def put(self, document: Element, row: IndexRow) -> None: ...
+    def put(self, document: Element, row: IndexRow) -> bool:
+        """Put the row's values back; true where this left a place before it empty."""
+        ...
 
 
 class _Items(ABC):
@@ -70,15 +72,15 @@ class _Items(ABC):
         if not child:
             del element[key]
 
-    def put(self, document: Element, row: IndexRow) -> None:
+    def put(self, document: Element, row: IndexRow) -> bool:
+        left_empty = False
         element: Any = document
         positions = iter(row.position)
         for key, repeats in self._steps:
             if repeats:
                 items = element.setdefault(key, [])
                 position = next(positions)
-                while len(items) <= position:
-                    items.append({})
+                left_empty |= _make_room(items, position)
                 element = items[position]
             else:
                 element = element.setdefault(key, {})
@@ -87,6 +89,7 @@ class _Items(ABC):
         for name in remained:
             if name in element:
                 element[name] = element.pop(name)
+        return left_empty
 
     @abstractmethod
     def _take_item(self, item: Element, position: Position, rows: Rows, reading: Reading) -> None: ...
@@ -164,9 +167,16 @@ class Profiles:
         if not meta:
             del document["meta"]
 
-    def put(self, document: Element, row: IndexRow) -> None:
+    def put(self, document: Element, row: IndexRow) -> bool:
         profiles = document.setdefault("meta", {}).setdefault("profile", [])
         (position,) = row.position
-        while len(profiles) <= position:
-            profiles.append({})
+        left_empty = _make_room(profiles, position)
         profiles[position] = row.value
+        return left_empty
+
+
+def _make_room(items: list[Any], position: int) -> bool:
+    missing = position + 1 - len(items)
+    if missing > 0:
+        items.extend({} for _ in range(missing))
+    return missing > 1

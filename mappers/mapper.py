@@ -90,9 +90,10 @@ class Mapper(Generic[R]):
         document = decode_residue(residue)
         for leaf in self._leaves:
             leaf.put(document, record)
+        places_held = holds_places(residue)
         for row in record.index:
-            self._index[row.parameter].put(document, row)
-        if holds_places(residue):
+            places_held |= self._index[row.parameter].put(document, row)
+        if places_held:
             self._drop_places(document)
         _put_version(document, record)
         document["resourceType"], document["id"] = self.resource_type, record.id
