@@ -46,7 +46,11 @@ def captured_by(entry: JournalEntry) -> Capture:
     posting = next(line for line in entry.postings if line.ledger_account == LedgerAccount.UNBILLED_RECEIVABLE)
     assert posting.account_id is not None
     return Capture(
-        posting.account_id, entry.currency, posting.amount_minor, entry.service_date or entry.effective_at, posting.facility
+        posting.account_id,
+        entry.currency,
+        posting.amount_minor,
+        entry.service_date or entry.effective_at,
+        posting.facility,
     )
 
 

@@ -61,9 +61,7 @@ def issue_entry(
         return transfer(debit, credit, amount, account_id=account_id, invoice_id=invoice.id, facility=facility)
 
     def line(account: LedgerAccount, amount: int, payer: str | None = None, detail: str | None = None) -> Posting:
-        return Posting(
-            account, amount, account_id, invoice.id, payer=payer, facility=facility, detail=detail
-        )
+        return Posting(account, amount, account_id, invoice.id, payer=payer, facility=facility, detail=detail)
 
     patient, payers = shares_of(invoice, whole.gross)
     postings = [

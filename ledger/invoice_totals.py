@@ -205,7 +205,9 @@ def _sum_problems(invoice: Invoice, currency: str) -> list[Problem]:
     problems += _summary_problems(invoice, currency)
     for at, sums in enumerate(totals.lines):
         if sums.net < 0:
-            problems.append(_broken("negative-total", "The line comes to less than nothing.", f"Invoice.lineItem[{at}]"))
+            problems.append(
+                _broken("negative-total", "The line comes to less than nothing.", f"Invoice.lineItem[{at}]")
+            )
     if totals.whole.net < 0:
         problems.append(_broken("negative-total", "The invoice comes to less than nothing.", "Invoice.totalNet"))
     return problems

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-
 DEFAULT_SETTINGS: Mapping[str, str] = MappingProxyType(
     {
         # Days from issue to due date where the invoice does not say.

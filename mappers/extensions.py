@@ -19,3 +19,10 @@ PAYER_SHARE = f"{CANONICAL}/StructureDefinition/payer-share"
 PAYMENT_ACCOUNT = f"{CANONICAL}/StructureDefinition/payment-account"
 PAYMENT_METHOD = f"{CANONICAL}/StructureDefinition/payment-method"
 PAYMENT_REFUNDED = f"{CANONICAL}/StructureDefinition/payment-refunded"
+
+INVOICE_NUMBER_SYSTEM = f"{CANONICAL}/NamingSystem/invoice-number/"
+TENANT_SYSTEM = f"{CANONICAL}/NamingSystem/tenant"
+
+# R4 has no element for these; HL7's cross-version extensions carry what R5 has (https://hl7.org/fhir/R5/versions.html#extensions).
+PAYMENT_ISSUER_TYPE = "http://hl7.org/fhir/5.0/StructureDefinition/extension-PaymentReconciliation.issuerType"
+PAYMENT_ISSUER = "http://hl7.org/fhir/5.0/StructureDefinition/extension-PaymentReconciliation.paymentIssuer"

@@ -34,7 +34,7 @@ class ArrayInsert:
         aliases = ", ".join(f"c{number}" for number in range(1, len(types) + 1))
         self.statement = Statement(
             # Built from our own table definitions, never from input.
-            f"INSERT INTO {table.fullname} ({names}) SELECT {values} FROM unnest({arrays}) AS added({aliases})"  # type: ignore[arg-type]  # noqa: S608
+            f"INSERT INTO {table.fullname} ({names}) SELECT {values} FROM unnest({arrays}) AS added({aliases})"  # type: ignore[arg-type]
         )
 
     def parameters(self, rows: Sequence[Sequence[Any]]) -> list[list[Any]]:

@@ -44,9 +44,7 @@ async def lock_and_read(tx: Transaction, client: str, operation: str, key: str) 
     return KeptAnswer(*results[-1][0]) if results[-1] else None
 
 
-def insert(
-    tx: Transaction, client: str, operation: str, key: str, kept: KeptAnswer, created_at: datetime
-) -> None:
+def insert(tx: Transaction, client: str, operation: str, key: str, kept: KeptAnswer, created_at: datetime) -> None:
     tx.send(
         _INSERT,
         tx.tenant_id,

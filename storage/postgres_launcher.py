@@ -34,7 +34,7 @@ def main() -> None:
     os.chdir("/")
     # SIGINT is PostgreSQL's fast shutdown: open transactions are rolled back and the files are left clean.
     die_with_parent(int(parent), signal.SIGINT)
-    os.execv(command[0], command)  # noqa: S606 - no shell on purpose
+    os.execv(command[0], command)
 
 
 if __name__ == "__main__":

@@ -241,7 +241,7 @@ class _ChildRows:
         ordering = ", ".join([parent_key, *child.keys])
         self.select = Statement(
             _sql(
-                f"SELECT {', '.join([parent_key, *child.keys, *self._shape.columns])} FROM {table.fullname} "  # noqa: S608
+                f"SELECT {', '.join([parent_key, *child.keys, *self._shape.columns])} FROM {table.fullname} "
                 f"WHERE tenant_id = $1 AND {parent_key} = ANY($2::text[]) ORDER BY {ordering}"
             )
         )
@@ -304,7 +304,7 @@ def _update_statement(table: sa.Table, columns: list[str]) -> Statement:
 
 def _select_sql(table: sa.Table, columns: list[str], key: str) -> str:
     names = ", ".join(f'"{name}"' for name in columns)
-    return f"SELECT {names} FROM {table.fullname} WHERE tenant_id = $1 AND {key} = ANY($2::text[])"  # noqa: S608
+    return f"SELECT {names} FROM {table.fullname} WHERE tenant_id = $1 AND {key} = ANY($2::text[])"
 
 
 def _sql(text: str) -> Any:

@@ -20,7 +20,7 @@ from psycopg import errors
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from ledger.account import AccountBalance
-from ledger.errors import Category, refuse
+from ledger.errors import Category, Refusal, refuse
 from storage.array_insert import ArrayInsert
 from storage.pipeline import Pipeline, Row, Statement, prepare_connection
 from storage.refusals import refusal_of
@@ -233,6 +233,10 @@ class Database:
             try:
                 async with self.transaction(tenant_id, actor) as transaction:
                     return await command(transaction)
+            except Refusal as refusal:
+                # Two creates with one business key at once: the second try finds what the first made.
+                if refusal.code != "business-key-taken" or attempt == _ATTEMPTS:
+                    raise
             except _TRANSIENT:
                 if attempt == _ATTEMPTS:
                     raise refuse(

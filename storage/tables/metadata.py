@@ -6,6 +6,8 @@ the hottest of the database. Row-level security ties every row to a tenant inste
 
 from __future__ import annotations
 
+from typing import Any
+
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql as pg
 
@@ -49,7 +51,7 @@ def residue() -> sa.Column[str]:
     return sa.Column("residue", pg.JSON, nullable=False)
 
 
-def bounds(name: str, low_expression: str, high_expression: str) -> tuple[sa.Column[object], sa.Column[object]]:
+def bounds(name: str, low_expression: str, high_expression: str) -> tuple[sa.Column[Any], sa.Column[Any]]:
     """The instants between which a partial date lies. The database computes them, so they cannot say anything else."""
     return (
         sa.Column(f"{name}_low", Instant, sa.Computed(low_expression, persisted=True)),
@@ -57,11 +59,11 @@ def bounds(name: str, low_expression: str, high_expression: str) -> tuple[sa.Col
     )
 
 
-def date_bounds(column: str) -> tuple[sa.Column[object], sa.Column[object]]:
+def date_bounds(column: str) -> tuple[sa.Column[Any], sa.Column[Any]]:
     return bounds(column, f"{SCHEMA}.fhir_low({column})", f"{SCHEMA}.fhir_high({column})")
 
 
-def period_bounds(name: str, start: str, end: str) -> tuple[sa.Column[object], sa.Column[object]]:
+def period_bounds(name: str, start: str, end: str) -> tuple[sa.Column[Any], sa.Column[Any]]:
     """A period that is open on a side reaches to infinity there; one that is absent is nowhere."""
     absent = f"{start} IS NULL AND {end} IS NULL"
     return bounds(
@@ -71,7 +73,7 @@ def period_bounds(name: str, start: str, end: str) -> tuple[sa.Column[object], s
     )
 
 
-def resource_table(name: str, *columns: sa.Column[object] | sa.Constraint | sa.Index) -> sa.Table:
+def resource_table(name: str, *columns: sa.Column[Any] | sa.Constraint | sa.Index) -> sa.Table:
     """The table of a resource type: what its record in `ledger` has, column by column."""
     return sa.Table(
         name,
@@ -108,7 +110,7 @@ def index_table(resource: str) -> sa.Table:
     )
 
 
-def child_table(name: str, parent: str, parent_key: str, *columns: sa.Column[object] | sa.Constraint) -> sa.Table:
+def child_table(name: str, parent: str, parent_key: str, *columns: sa.Column[Any] | sa.Constraint) -> sa.Table:
     """The table of a repeating element; `position` is its place in the array."""
     return sa.Table(
         name,

@@ -1,0 +1,74 @@
+"""The balance of an account: now, or as of an effective date, or as it was known at a moment."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from billing.context import Context
+from ledger.aging import aged
+from ledger.chart import BALANCE_OF
+from ledger.errors import not_found, rule_broken
+from ledger.money import Money
+from storage import account_balances, journal
+from storage.transaction import Transaction
+
+
+@dataclass(frozen=True, slots=True)
+class BalanceSheet:
+    """`total` = unbilled + billed - unapplied - refund payable; the buckets of `aging` sum to what is billed."""
+
+    currency: str
+    unbilled: Money
+    billed_patient: Money
+    billed_payer: Money
+    unapplied: Money
+    held: Money
+    refund_payable: Money
+    total: Money
+    aging: tuple[tuple[str, Money], ...]
+
+
+async def account_balance(
+    tx: Transaction, context: Context, account_id: str, *, on: date | None, recorded: datetime | None
+) -> BalanceSheet:
+    """Sums of the journal, never of anything else. The lock waits for who is posting now, so that an answer for a
+    moment that is past never changes."""
+    balance = (await account_balances.lock(tx, [account_id])).get(account_id)
+    if balance is None:
+        raise not_found("not-found", f"There is no Account/{account_id}.")
+    if recorded is not None and recorded > tx.now:
+        raise rule_broken(
+            "recorded-in-future", "What will be known is not known yet.", "Parameters.parameter('recorded')"
+        )
+    as_of_now = on is None and recorded is None
+    if as_of_now:
+        amounts = {name: getattr(balance, name) for name, _ in BALANCE_OF.values()}
+    else:
+        sums = await journal.sums_as_of(tx, account_id, list(BALANCE_OF), effective=on, recorded=recorded)
+        amounts = {name: sign * sums.get(account, 0) for account, (name, sign) in BALANCE_OF.items()}
+    due = await journal.open_by_due_date(tx, account_id, effective=on, recorded=recorded)
+    buckets = aged(
+        ((date.fromisoformat(day) if day else None, amount) for day, amount in due), on or context.today(tx.now)
+    )
+
+    def money(minor_units: int) -> Money:
+        return Money(balance.currency, minor_units)
+
+    return BalanceSheet(
+        currency=balance.currency,
+        unbilled=money(amounts["unbilled"]),
+        billed_patient=money(amounts["billed_patient"]),
+        billed_payer=money(amounts["billed_payer"]),
+        unapplied=money(amounts["unapplied"]),
+        held=money(balance.held if as_of_now else 0),
+        refund_payable=money(amounts["refund_payable"]),
+        total=money(
+            amounts["unbilled"]
+            + amounts["billed_patient"]
+            + amounts["billed_payer"]
+            - amounts["unapplied"]
+            - amounts["refund_payable"]
+        ),
+        aging=tuple((bucket, money(amount)) for bucket, amount in buckets.items()),
+    )

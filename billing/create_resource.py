@@ -1,0 +1,66 @@
+"""Create a resource: the common part of every FHIR create, then the command of its type."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from billing.capture_charge import capture_charge
+from billing.change import Change
+from billing.context import Context
+from billing.draft_invoice import draft_invoice
+from billing.note_payment import note_payment
+from billing.open_account import open_account
+from billing.own_references import own_references, refuse_missing
+from billing.receive_payment import receive_payment
+from billing.server_owned import refuse_on_creation
+from billing.touched_accounts import accounts_named_by
+from billing.unique_identifiers import content_hash, existing_with, keys_of
+from ledger.errors import conflict
+from mappers import mapper_for
+from storage import account_balances, business_keys, resource_versions
+from storage.resource_ids import new_id
+from storage.transaction import Transaction
+
+Creation = Callable[..., Awaitable[Change]]
+
+_CREATE: dict[str, Creation] = {
+    "Account": open_account,
+    "ChargeItem": capture_charge,
+    "Invoice": draft_invoice,
+    "PaymentReconciliation": receive_payment,
+    "PaymentNotice": note_payment,
+}
+
+
+async def create_resource(
+    tx: Transaction,
+    context: Context,
+    resource_type: str,
+    document: dict[str, Any],
+    *,
+    resource_id: str | None = None,
+) -> Change:
+    """Create a resource from a valid document, which is used up. `resource_id`: the id that the client chose."""
+    references = own_references(document, context.base_url)
+    keys = keys_of(context, document)
+    hash_of_content = content_hash(document) if keys else ""
+    record = mapper_for(resource_type).parse(document, id=resource_id or new_id(), base_url=context.base_url)
+    refuse_on_creation(record)
+    await account_balances.lock(tx, accounts_named_by(record))
+    if keys and (existing := await existing_with(tx, resource_type, keys, hash_of_content)) is not None:
+        return existing
+    await refuse_missing(tx, references)
+    base_version = await _base_version(tx, resource_type, resource_id) if resource_id else 0
+    change = await _CREATE[resource_type](tx, context, record, base_version=base_version)
+    business_keys.insert(tx, resource_type, record.id, keys, hash_of_content)
+    return change
+
+
+async def _base_version(tx: Transaction, resource_type: str, resource_id: str) -> int:
+    latest = await resource_versions.latest(tx, resource_type, resource_id)
+    if latest is None:
+        return 0
+    if latest.content is not None:
+        raise conflict("already-exists", f"{resource_type}/{resource_id} exists already.", "", "duplicate")
+    return latest.version

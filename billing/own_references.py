@@ -1,0 +1,68 @@
+"""References to resources that live here: they must exist (https://hl7.org/fhir/R4/references.html)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+from ledger.errors import Category, Problem, Refusal
+from storage import resource_ids_known
+from storage.resource_rows import RESOURCE_TYPES
+from storage.transaction import Transaction
+
+
+class OwnReference(NamedTuple):
+    expression: str
+    resource_type: str
+    id: str
+
+
+def own_references(document: dict[str, Any], base_url: str) -> list[OwnReference]:
+    """Every literal reference in a resource to one of the types that this server keeps, on this server."""
+    return list(_walk(document, str(document.get("resourceType", "")), base_url))
+
+
+def _walk(value: Any, expression: str, base_url: str) -> Iterator[OwnReference]:
+    if isinstance(value, dict):
+        literal = value.get("reference")
+        if isinstance(literal, str):
+            own = own_reference(literal, base_url)
+            if own is not None:
+                yield OwnReference(f"{expression}.reference", *own)
+        for key, item in value.items():
+            if isinstance(item, (dict, list)):
+                yield from _walk(item, f"{expression}.{key}", base_url)
+    elif isinstance(value, list):
+        for at, item in enumerate(value):
+            if isinstance(item, (dict, list)):
+                yield from _walk(item, f"{expression}[{at}]", base_url)
+
+
+def own_reference(literal: str, base_url: str) -> tuple[str, str] | None:
+    """(type, id) of a relative reference, or of an absolute one below our base; None for anything else."""
+    relative = literal.removeprefix(base_url.rstrip("/") + "/") if base_url else literal
+    resource_type, _, rest = relative.partition("/")
+    if resource_type not in RESOURCE_TYPES or not rest:
+        return None
+    return resource_type, rest.split("/", 1)[0]
+
+
+async def refuse_missing(tx: Transaction, references: Sequence[OwnReference]) -> None:
+    """Refuse with every reference that leads nowhere in this tenant. Accounts that are locked are there."""
+    unknown = [item for item in references if not (item.resource_type == "Account" and item.id in tx.balances)]
+    if not unknown:
+        return
+    known = await resource_ids_known.known(tx, {(item.resource_type, item.id) for item in unknown})
+    problems = [
+        Problem(
+            Category.RULE_BROKEN,
+            "reference-not-found",
+            f"{item.resource_type}/{item.id} does not exist; create it first, or refer to it by identifier.",
+            item.expression,
+            "not-found",
+        )
+        for item in unknown
+        if (item.resource_type, item.id) not in known
+    ]
+    if problems:
+        raise Refusal(problems)

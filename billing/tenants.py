@@ -1,0 +1,102 @@
+"""The tenants: read often, so kept for a moment; added and changed by the operator."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from time import monotonic
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from ledger.errors import conflict, invalid, not_found
+from ledger.money import exponent_of
+from ledger.tenant import DEFAULT_SETTINGS, Tenant
+from storage import tenants
+from storage.transaction import Database
+
+_KEPT_SECONDS = 2.0
+_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
+_OPERATOR = "operator"
+
+
+class TenantDirectory:
+    """Tenants by id. A change reaches every process within two seconds."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._kept: dict[str, tuple[float, Tenant | None]] = {}
+
+    async def get(self, tenant_id: str) -> Tenant | None:
+        kept = self._kept.get(tenant_id)
+        if kept is not None and monotonic() - kept[0] < _KEPT_SECONDS:
+            return kept[1]
+        tenant = await tenants.read(self._database, tenant_id)
+        if len(self._kept) > 10_000:
+            self._kept.clear()
+        self._kept[tenant_id] = (monotonic(), tenant)
+        return tenant
+
+
+async def add_tenant(database: Database, tenant: Tenant) -> None:
+    """Register a tenant. Refused where the id is taken or anything about it is not understood."""
+    if not _ID.fullmatch(tenant.id):
+        raise invalid("tenant-id", "A tenant's id is made of a-z, 0-9 and hyphens, at most 63 of them.")
+    exponent_of(tenant.currency)
+    _refuse_timezone(tenant.timezone)
+    _refuse_settings(tenant.settings)
+    if await tenants.read(database, tenant.id) is not None:
+        raise conflict("tenant-exists", f"There is a tenant {tenant.id} already.")
+    async with database.transaction(tenant.id, _OPERATOR) as tx:
+        tenants.insert(tx, tenant, await tx.read_clock())
+
+
+async def change_tenant(
+    database: Database,
+    tenant_id: str,
+    *,
+    settings: Mapping[str, str] | None = None,
+    facilities: Mapping[str, str] | None = None,
+    name: str | None = None,
+    timezone: str | None = None,
+    active: bool | None = None,
+) -> Tenant:
+    """Change what may change of a tenant: not its currency, which its accounts were opened in."""
+    tenant = await tenants.read(database, tenant_id)
+    if tenant is None:
+        raise not_found("tenant-unknown", f"There is no tenant {tenant_id}.")
+    _refuse_settings(settings or {})
+    if timezone is not None:
+        _refuse_timezone(timezone)
+    changed = replace(
+        tenant,
+        name=name or tenant.name,
+        timezone=timezone or tenant.timezone,
+        active=tenant.active if active is None else active,
+    )
+    async with database.transaction(tenant_id, _OPERATOR) as tx:
+        tenants.change(tx, changed)
+        tenants.set_settings(tx, settings or {})
+        for facility_id, facility_name in (facilities or {}).items():
+            tenants.set_facility(tx, facility_id, facility_name)
+    after = await tenants.read(database, tenant_id)
+    assert after is not None
+    return after
+
+
+def _refuse_timezone(timezone: str) -> None:
+    try:
+        ZoneInfo(timezone)
+    except (ZoneInfoNotFoundError, ValueError):
+        raise invalid("timezone", f"{timezone!r} is not a time zone such as Asia/Kabul.") from None
+
+
+def _refuse_settings(settings: Mapping[str, str]) -> None:
+    for key, value in settings.items():
+        if key not in DEFAULT_SETTINGS:
+            raise invalid(
+                "unknown-setting", f"There is no setting {key}; there are {', '.join(sorted(DEFAULT_SETTINGS))}."
+            )
+        if key == "payment_terms_days" and not (value.isdigit() and int(value) <= 3650):
+            raise invalid("setting-value", "payment_terms_days is a number of days from 0 to 3650.")
+        if key == "unpriced_charge" and value not in ("hold", "refuse"):
+            raise invalid("setting-value", "unpriced_charge is hold or refuse.")

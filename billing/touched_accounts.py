@@ -1,0 +1,24 @@
+"""Which accounts a resource touches: they are locked before anything is read that is to be changed."""
+
+from __future__ import annotations
+
+from ledger.account import Account
+from ledger.charge_item import ChargeItem
+from ledger.invoice import Invoice
+from ledger.payment_reconciliation import PaymentReconciliation
+from ledger.resource import Resource
+
+
+def accounts_named_by(record: Resource) -> set[str]:
+    """The accounts that the resource itself names."""
+    match record:
+        case Account():
+            return {record.id}
+        case ChargeItem() | Invoice():
+            return {record.account_id} if record.account_id else set()
+        case PaymentReconciliation():
+            named = {detail.request for detail in record.details if detail.request}
+            accounts = {request.removeprefix("Account/") for request in named if request.startswith("Account/")}
+            return accounts | ({record.payment_account_id} if record.payment_account_id else set())
+        case _:
+            return set()

@@ -1,0 +1,167 @@
+"""Searches: one statement finds the rows of a page, in order, and their rendered versions with them.
+
+A statement is made once for each shape of search (columns and operators, not values) and remembered; PostgreSQL plans
+it once a connection. Which page follows is told by the values of the last row, never by an offset.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, cast
+
+from storage.pipeline import Row, Statement
+from storage.search_criteria import Criterion, Shape
+from storage.search_paging import Key, ordering, sections_after
+from storage.search_sql import Conditions, SortKey
+from storage.transaction import Reader
+
+STATEMENTS_KEPT = 512
+
+# The planner must know how few rows are wanted, and every number would be a statement of its own.
+_LIMITS = (11, 51, 101, 1001, 10001)
+
+
+@dataclass(frozen=True, slots=True)
+class Anchor:
+    """The row next to which a page begins: its values in the columns of the sort, and its id."""
+
+    values: tuple[str | None, ...]
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    anchor: Anchor
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
+class PageWanted:
+    """`count` matches behind `after` in the order of `sort`, or before it, if `backward`; the first ones without it."""
+
+    resource_type: str
+    criterion: Criterion
+    sort: tuple[SortKey, ...]
+    count: int
+    after: Anchor | None = None
+    backward: bool = False
+    with_total: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """`more`: there are further matches in the direction of reading. `total` is None where nobody counted."""
+
+    matches: list[Match]
+    more: bool
+    total: int | None
+
+
+async def read_page(reader: Reader, tenant_id: str, wanted: PageWanted) -> Page:
+    """The page, and the number of all matches where it is asked for, in one round trip."""
+    queries: list[tuple[Statement, Sequence[Any]]] = []
+    if wanted.count:
+        queries.append(_page_query(tenant_id, wanted))
+    if wanted.with_total or not wanted.count:
+        statement = _count_statement(wanted.resource_type, wanted.criterion.shape)
+        queries.append((statement, (tenant_id, *wanted.criterion.values)))
+    results = await reader.read_all(tenant_id, queries)
+    rows = results[0] if wanted.count else []
+    total = results[-1][0][0] if len(results) > bool(wanted.count) else None
+    matches = [_match(row) for row in rows[: wanted.count]]
+    if wanted.backward:
+        matches.reverse()
+    more = len(rows) > wanted.count if wanted.count else False
+    if total is None and wanted.after is None and not more:
+        total = len(matches)
+    return Page(matches, more, total)
+
+
+async def read_ids(
+    reader: Reader, tenant_id: str, resource_type: str, criterion: Criterion, *, limit: int
+) -> list[str]:
+    """The ids of the first matches, in their order."""
+    statement = _ids_statement(resource_type, criterion.shape)
+    return [row[0] for row in await reader.read(tenant_id, statement, tenant_id, *criterion.values, limit)]
+
+
+def _match(row: Row) -> Match:
+    content, resource_id, *values = row
+    return Match(Anchor(tuple(values), resource_id), content)
+
+
+def _page_query(tenant_id: str, wanted: PageWanted) -> tuple[Statement, Sequence[Any]]:
+    sort = tuple(key.reversed for key in wanted.sort) if wanted.backward else wanted.sort
+    nulls: tuple[bool, ...] | None = None
+    after: list[str] = []
+    if wanted.after is not None:
+        nulls = tuple(value is None for value in wanted.after.values)
+        after = [*(value for value in wanted.after.values if value is not None), wanted.after.id]
+    limit = wanted.count + 1
+    limit_known = next((each for each in _LIMITS if each >= limit), limit)
+    id_descending = wanted.backward if not sort else sort[-1].descending
+    statement = _page_statement(
+        wanted.resource_type, wanted.criterion.shape, (*sort, SortKey("id", id_descending)), nulls, limit_known
+    )
+    return statement, (tenant_id, *wanted.criterion.values, *after, limit)
+
+
+@lru_cache(maxsize=STATEMENTS_KEPT)
+def _page_statement(
+    resource_type: str, shape: Shape, sort: tuple[SortKey, ...], nulls: tuple[bool, ...] | None, limit: int
+) -> Statement:
+    conditions = Conditions(resource_type)
+    where = conditions.write(shape)
+    keys = _keys(conditions, sort, nulls)
+    sections = [""] if nulls is None else [f" AND {section}" for section in sections_after(keys)]
+    names = [f"k{number}" for number in range(1, len(sort))]
+    selected = ", ".join(
+        ["r.id", "r.version", *(f"{key.column} AS {name}" for key, name in zip(keys, names, strict=False))]
+    )
+    found = [
+        f"(SELECT {selected} FROM {conditions.table.fullname} AS r WHERE r.tenant_id = $1 AND {where}{section}"
+        f" ORDER BY {ordering(keys)} LIMIT {limit})"
+        for section in sections
+    ]
+    order = ordering(
+        [Key(f"p.{name}", key.descending, key.nullable) for key, name in zip(keys, [*names, "id"], strict=True)]
+    )
+    text = (
+        "SELECT (SELECT v.content FROM billing.resource_versions AS v WHERE v.tenant_id = $1"
+        f" AND v.resource_type = '{resource_type}' AND v.id = p.id AND v.version = p.version)"
+        f"{''.join(f', p.{name}::text' for name in ['id', *names])}"
+        f" FROM ({' UNION ALL '.join(found)}) AS p ORDER BY {order} LIMIT {conditions.parameter('bigint')}"
+    )
+    return _statement(text)
+
+
+def _keys(conditions: Conditions, sort: tuple[SortKey, ...], nulls: tuple[bool, ...] | None) -> list[Key]:
+    keys = []
+    for number, key in enumerate(sort):
+        is_null = nulls is None or (number < len(nulls) and nulls[number])
+        value = None if is_null else conditions.parameter(conditions.of_type(key.column))
+        keys.append(Key(conditions.column(key.column), key.descending, conditions.is_nullable(key.column), value))
+    return keys
+
+
+@lru_cache(maxsize=STATEMENTS_KEPT)
+def _count_statement(resource_type: str, shape: Shape) -> Statement:
+    conditions = Conditions(resource_type)
+    where = conditions.write(shape)
+    return _statement(f"SELECT count(*) FROM {conditions.table.fullname} AS r WHERE r.tenant_id = $1 AND {where}")
+
+
+@lru_cache(maxsize=STATEMENTS_KEPT)
+def _ids_statement(resource_type: str, shape: Shape) -> Statement:
+    conditions = Conditions(resource_type)
+    where = conditions.write(shape)
+    return _statement(
+        f"SELECT r.id FROM {conditions.table.fullname} AS r WHERE r.tenant_id = $1 AND {where}"
+        f" ORDER BY r.id LIMIT {conditions.parameter('bigint')}"
+    )
+
+
+def _statement(text: str) -> Statement:
+    return Statement(cast(Any, text))

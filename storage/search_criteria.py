@@ -1,0 +1,153 @@
+"""What a search asks of the columns of a resource type: conditions whose shape and values are kept apart.
+
+The shape says which columns, operators and index rows are used, and is what a statement is made of and remembered by.
+The values stand beside it in the order in which the shape uses them, and reach PostgreSQL as parameters only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Literal
+
+Operator = Literal["=", "<>", "<", "<=", ">", ">="]
+Value = str | int | Decimal | datetime | tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """A column against the next value. A column that is NULL is neither equal nor unequal to anything."""
+
+    column: str
+    operator: Operator
+
+
+@dataclass(frozen=True, slots=True)
+class OneOf:
+    """A text column that has one of the texts of the next value."""
+
+    column: str
+
+
+@dataclass(frozen=True, slots=True)
+class Present:
+    """A column that is not NULL."""
+
+    column: str
+
+
+@dataclass(frozen=True, slots=True)
+class Matched:
+    """A text column that starts with the next value, or contains it; `folded`: whatever the case and the accents."""
+
+    column: str
+    how: Literal["starts", "contains"]
+    folded: bool
+
+
+@dataclass(frozen=True, slots=True)
+class AmountCompared:
+    """A money column without a currency (`{name}_minor` counts units of its last decimal) against the next value."""
+
+    name: str
+    operator: Operator
+
+
+@dataclass(frozen=True, slots=True)
+class InIndex:
+    """At least one index row of the parameter for which the condition (on `system` and `value`) holds."""
+
+    parameter: str
+    condition: Shape
+
+
+@dataclass(frozen=True, slots=True)
+class Every:
+    conditions: tuple[Shape, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Either:
+    conditions: tuple[Shape, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Not:
+    """Holds where the condition does not, also where a NULL leaves that open."""
+
+    condition: Shape
+
+
+Shape = Compared | OneOf | Present | Matched | AmountCompared | InIndex | Every | Either | Not
+
+
+@dataclass(frozen=True, slots=True)
+class Criterion:
+    """A condition with its values."""
+
+    shape: Shape
+    values: tuple[Value, ...] = ()
+
+
+EVERYTHING = Criterion(Every(()))
+NOTHING = Criterion(Either(()))
+
+
+def compared(column: str, operator: Operator, value: Value) -> Criterion:
+    return Criterion(Compared(column, operator), (value,))
+
+
+def one_of(column: str, values: Iterable[str]) -> Criterion:
+    """Equal to one of the texts; how many there are makes no other statement."""
+    texts = tuple(dict.fromkeys(values))
+    match texts:
+        case ():
+            return NOTHING
+        case (text,):
+            return compared(column, "=", text)
+        case _:
+            return Criterion(OneOf(column), (texts,))
+
+
+def present(column: str) -> Criterion:
+    return Criterion(Present(column))
+
+
+def matched(column: str, how: Literal["starts", "contains"], text: str, *, folded: bool) -> Criterion:
+    return Criterion(Matched(column, how, folded), (text,))
+
+
+def starting_with(column: str, prefix: str) -> Criterion:
+    """A text that starts with the prefix, as a range that an index serves (byte order, no pattern)."""
+    return every(compared(column, ">=", prefix), compared(column, "<", after_all_with(prefix)))
+
+
+def after_all_with(prefix: str) -> str:
+    """The least text behind all that start with the prefix, in the order of bytes of UTF-8."""
+    return prefix[:-1] + chr(ord(prefix[-1]) + 1)
+
+
+def in_index(parameter: str, criterion: Criterion) -> Criterion:
+    return Criterion(InIndex(parameter, criterion.shape), criterion.values)
+
+
+def every(*criteria: Criterion) -> Criterion:
+    if len(criteria) == 1:
+        return criteria[0]
+    return Criterion(Every(tuple(each.shape for each in criteria)), _values(criteria))
+
+
+def either(*criteria: Criterion) -> Criterion:
+    if len(criteria) == 1:
+        return criteria[0]
+    return Criterion(Either(tuple(each.shape for each in criteria)), _values(criteria))
+
+
+def negated(criterion: Criterion) -> Criterion:
+    return Criterion(Not(criterion.shape), criterion.values)
+
+
+def _values(criteria: Iterable[Criterion]) -> tuple[Value, ...]:
+    return tuple(value for each in criteria for value in each.values)

@@ -1,0 +1,112 @@
+"""The text of search statements, made of the shapes of criteria and our own table definitions, never of input.
+
+Under row-level security PostgreSQL uses an index for leakproof operators only: equality and order of text in byte
+order, of bigint and of timestamptz. Everything else filters what the others found.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import count
+
+import sqlalchemy as sa
+
+from storage.array_insert import sql_type
+from storage.resource_rows import rows_of
+from storage.search_criteria import (
+    AmountCompared,
+    Compared,
+    Either,
+    Every,
+    InIndex,
+    Matched,
+    Not,
+    OneOf,
+    Present,
+    Shape,
+)
+from storage.search_folding import folded_expression
+from storage.tables import metadata
+
+
+@dataclass(frozen=True, slots=True)
+class SortKey:
+    """A column to sort by. What has no value comes last in ascending order, and first in descending order."""
+
+    column: str
+    descending: bool = False
+
+    @property
+    def reversed(self) -> SortKey:
+        return SortKey(self.column, not self.descending)
+
+
+class Conditions:
+    """Writes the conditions on one resource type as SQL, numbering the parameters as it goes."""
+
+    def __init__(self, resource_type: str, alias: str = "r") -> None:
+        self.table = rows_of(resource_type).table
+        self._index = metadata.tables[f"{self.table.fullname}_index"]
+        self._alias = alias
+        self._numbers = count(2)  # $1 is the tenant
+        self._index_numbers = count(1)
+
+    def parameter(self, type_: str) -> str:
+        return f"${next(self._numbers)}::{type_}"
+
+    def write(self, shape: Shape) -> str:
+        return self._write(shape, self.table, self._alias)
+
+    def column(self, name: str) -> str:
+        return f'{self._alias}."{self.table.c[name].name}"'
+
+    def of_type(self, name: str) -> str:
+        return sql_type(self.table.c[name])
+
+    def is_nullable(self, name: str) -> bool:
+        return bool(self.table.c[name].nullable)
+
+    def _write(self, shape: Shape, table: sa.Table, alias: str) -> str:
+        match shape:
+            case Compared(column, operator):
+                return f'{alias}."{column}" {operator} {self.parameter(sql_type(table.c[column]))}'
+            case OneOf(column):
+                return f'{alias}."{column}" = ANY({self.parameter("text[]")})'
+            case Present(column):
+                return f'{alias}."{table.c[column].name}" IS NOT NULL'
+            case Matched():
+                return self._matched(shape, alias)
+            case AmountCompared(name, operator):
+                return (
+                    f'({alias}."{name}_currency" IS NULL AND {alias}."{name}_minor" {operator} '
+                    f'{self.parameter("numeric")} * power(10::numeric, coalesce({alias}."{name}_scale", 0)))'
+                )
+            case InIndex(parameter, condition):
+                return self._in_index(parameter, condition, alias)
+            case Every(conditions):
+                return self._joined(conditions, " AND ", "TRUE", table, alias)
+            case Either(conditions):
+                return self._joined(conditions, " OR ", "FALSE", table, alias)
+            case Not(condition):
+                return f"({self._write(condition, table, alias)}) IS NOT TRUE"
+
+    def _joined(self, conditions: Sequence[Shape], word: str, empty: str, table: sa.Table, alias: str) -> str:
+        written = [self._write(condition, table, alias) for condition in conditions]
+        return f"({word.join(written)})" if written else empty
+
+    def _matched(self, shape: Matched, alias: str) -> str:
+        text = f'{alias}."{shape.column}"'
+        if shape.folded:
+            text = folded_expression(text)
+        wanted = self.parameter("text")
+        return f"starts_with({text}, {wanted})" if shape.how == "starts" else f"strpos({text}, {wanted}) > 0"
+
+    def _in_index(self, parameter: str, condition: Shape, alias: str) -> str:
+        inner = f"{alias}{next(self._index_numbers)}"
+        name = parameter.replace("'", "''")
+        return (
+            f"EXISTS (SELECT FROM {self._index.fullname} AS {inner} WHERE {inner}.tenant_id = $1"
+            f" AND {inner}.id = {alias}.id AND {inner}.parameter = '{name}'"
+            f" AND {self._write(condition, self._index, inner)})"
+        )
