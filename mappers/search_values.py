@@ -1,0 +1,322 @@
+"""What one parameter of a search asks, as a criterion on columns: its modifier, its alternatives, their syntax.
+
+https://hl7.org/fhir/R4/search.html#ptypes. A value that cannot be read is refused; a criterion that can hold for
+nothing (a code of another system) finds nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import cast, get_args
+
+from mappers.extensions import ISO_4217
+from mappers.r4.definitions import definitions, resource_types
+from mappers.r4.faults import shown
+from mappers.search_dates import Prefix, date_criterion, read_interval
+from mappers.search_numbers import column_number, money_criterion, number_criterion, read_number
+from mappers.search_references import any_reference_to, local_references, segments_of
+from mappers.search_text import split_parts, split_values, unescaped
+from storage.search_criteria import (
+    EVERYTHING,
+    NOTHING,
+    Criterion,
+    compared,
+    either,
+    every,
+    in_index,
+    matched,
+    negated,
+    one_of,
+    present,
+    starting_with,
+)
+from storage.search_folding import fold
+from storage.search_parameters import (
+    CodeColumn,
+    DateColumns,
+    IndexRows,
+    InstantColumn,
+    LocalIdColumn,
+    MoneyColumns,
+    NumberColumn,
+    QuantityColumns,
+    ReferenceColumn,
+    SearchParameter,
+    TextColumn,
+)
+
+VALUES_MAX = 500
+RANGES_MAX = 20
+"""Alternatives of one parameter; those that are ranges make the statement longer, the others only an array."""
+
+MODIFIERS: dict[str, tuple[str, ...]] = {
+    "token": ("not",),
+    "string": ("exact", "contains"),
+    "uri": ("below",),
+}
+"""The modifiers of each type of parameter, besides `missing` on all and a resource type on references."""
+
+_PREFIXES = frozenset(get_args(Prefix))
+
+
+class ValueRefusedError(Exception):
+    """The value cannot be read; the message says what to send."""
+
+
+class ModifierRefusedError(Exception):
+    """The modifier is not supported; the message says which are."""
+
+
+@dataclass(frozen=True, slots=True)
+class SearchContext:
+    """`base` is the server's base URL with a slash at its end; `parameters` are all of the resource type, by code."""
+
+    resource_type: str
+    parameters: dict[str, SearchParameter]
+    base: str
+    now: datetime
+
+
+def criterion_of(context: SearchContext, parameter: SearchParameter, modifier: str, text: str) -> Criterion:
+    """The criterion of `{parameter}:{modifier}={text}`."""
+    if modifier == "missing":
+        return _missing(context, parameter, text)
+    if parameter.type == "reference":
+        return _reference(context, parameter, modifier, _alternatives(text, VALUES_MAX))
+    if modifier and modifier not in MODIFIERS.get(parameter.type, ()):
+        raise ModifierRefusedError(_modifiers_of(parameter))
+    match parameter.type:
+        case "token":
+            found = _token(parameter, _alternatives(text, VALUES_MAX))
+            return negated(found) if modifier == "not" else found
+        case "uri":
+            return _uri(parameter, modifier, _alternatives(text, VALUES_MAX))
+        case "string":
+            return _string(parameter, modifier, _alternatives(text, RANGES_MAX))
+        case "date":
+            return either(*(_date(context, parameter, value) for value in _alternatives(text, RANGES_MAX)))
+        case "number":
+            return either(*(_number(parameter, value) for value in _alternatives(text, RANGES_MAX)))
+        case "quantity":
+            return either(*(_quantity(parameter, value) for value in _alternatives(text, RANGES_MAX)))
+
+
+def sort_columns(parameter: SearchParameter) -> tuple[str, ...]:
+    """The columns to sort by; none where the parameter repeats. Amounts sort by currency first."""
+    match parameter.served_by:
+        case DateColumns(name):
+            return (f"{name}_low",)
+        case MoneyColumns(name):
+            return (f"{name}_currency", f"{name}_minor")
+        case QuantityColumns(name):
+            return (f"{name}_value",)
+        case IndexRows():
+            return ()
+        case column:
+            return (column.name,)
+
+
+def _alternatives(text: str, at_most: int) -> list[str]:
+    values = [value for value in split_values(text) if value]
+    if not values:
+        raise ValueRefusedError("the value is empty")
+    if len(values) > at_most:
+        raise ValueRefusedError(f"there are more than {at_most} alternatives; ask in parts")
+    return values
+
+
+def _modifiers_of(parameter: SearchParameter) -> str:
+    names = [f":{name}" for name in (*MODIFIERS.get(parameter.type, ()), "missing")]
+    if parameter.type == "reference":
+        names.append(":[type]")
+    return f"{parameter.code} can have {', '.join(names)}"
+
+
+def _missing(context: SearchContext, parameter: SearchParameter, text: str) -> Criterion:
+    if text not in {"true", "false"}:
+        raise ValueRefusedError("send true or false")
+    found = _has_value(context, parameter)
+    return negated(found) if text == "true" else found
+
+
+def _has_value(context: SearchContext, parameter: SearchParameter) -> Criterion:
+    types = parameter.targets if _is_narrowed(context, parameter) else ()
+    match parameter.served_by:
+        case IndexRows(rows):
+            return in_index(rows, any_reference_to("value", types) if types else EVERYTHING)
+        case ReferenceColumn(name):
+            return any_reference_to(name, types)
+        case DateColumns(name):
+            return present(f"{name}_low")
+        case MoneyColumns(name):
+            return present(f"{name}_minor")
+        case QuantityColumns(name):
+            return present(f"{name}_value")
+        case column:
+            return present(column.name)
+
+
+def _is_narrowed(context: SearchContext, parameter: SearchParameter) -> bool:
+    """Whether another parameter finds more types in the same element: `patient` beside `subject`."""
+    return any(
+        other.served_by == parameter.served_by and set(other.targets) > set(parameter.targets)
+        for other in context.parameters.values()
+    )
+
+
+def _reference(context: SearchContext, parameter: SearchParameter, modifier: str, values: list[str]) -> Criterion:
+    targets = parameter.targets
+    if modifier:
+        if modifier not in (targets or resource_types()):
+            raise ModifierRefusedError(_modifiers_of(parameter))
+        targets = (modifier,)
+    segments: list[str] = []
+    for value in map(unescaped, values):
+        found = segments_of(value, targets, context.base)
+        if found is None or (modifier and "/" in value):
+            wanted = "an id" if modifier else f"an id, a reference such as {(targets or ('Patient',))[0]}/1, or a URL"
+            raise ValueRefusedError(f"{shown(value)} is not {wanted}")
+        segments += found
+    match parameter.served_by:
+        case LocalIdColumn() as column:
+            return local_references(column, segments)
+        case IndexRows(rows):
+            return in_index(rows, one_of("value", segments)) if segments else NOTHING
+        case column:
+            return one_of(column.name, segments)
+
+
+def _token(parameter: SearchParameter, values: list[str]) -> Criterion:
+    tokens = [_read_token(value) for value in values]
+    match parameter.served_by:
+        case IndexRows(rows):
+            return in_index(rows, _indexed_tokens(tokens))
+        case CodeColumn(name, bound_system):
+            return _codes(name, bound_system, tokens)
+        case other:
+            raise AssertionError(f"no token is kept in {other}")
+
+
+def _read_token(value: str) -> tuple[str | None, str]:
+    """The system (None: any, empty: none at all) and the code (empty: any of the system)."""
+    parts = split_parts(value)
+    if len(parts) > 2:
+        raise ValueRefusedError(f"{shown(value)} has more than one bar; send system|code")
+    if len(parts) == 1:
+        return None, parts[0]
+    if parts == ["", ""]:
+        raise ValueRefusedError("a bar alone asks for nothing; send system|code")
+    return parts[0], parts[1]
+
+
+def _indexed_tokens(tokens: list[tuple[str | None, str]]) -> Criterion:
+    criteria = []
+    codes = [code for system, code in tokens if system is None]
+    if codes:
+        criteria.append(one_of("value", codes))
+    systems = [system for system, code in tokens if system and not code]
+    if systems:
+        criteria.append(one_of("system", systems))
+    by_system: dict[str, list[str]] = {}
+    for system, code in tokens:
+        if system is not None and code:
+            by_system.setdefault(system, []).append(code)
+    for system, its_codes in by_system.items():
+        of_system = compared("system", "=", system) if system else negated(present("system"))
+        criteria.append(every(one_of("value", its_codes), of_system))
+    return either(*criteria)
+
+
+def _codes(column: str, bound_system: str, tokens: list[tuple[str | None, str]]) -> Criterion:
+    of_system = [code for system, code in tokens if system is None or system == bound_system]
+    if "" in of_system:
+        return present(column)
+    return one_of(column, of_system)
+
+
+def _uri(parameter: SearchParameter, modifier: str, values: list[str]) -> Criterion:
+    uris = [unescaped(value) for value in values]
+
+    def of_column(column: str) -> Criterion:
+        exact = one_of(column, uris)
+        if modifier != "below":
+            return exact
+        return either(exact, *(starting_with(column, f"{uri.rstrip('/')}/") for uri in uris))
+
+    match parameter.served_by:
+        case IndexRows(rows):
+            return in_index(rows, of_column("value"))
+        case column:
+            return of_column(column.name)
+
+
+def _string(parameter: SearchParameter, modifier: str, values: list[str]) -> Criterion:
+    assert isinstance(parameter.served_by, TextColumn), "strings are kept in text columns"
+    column = parameter.served_by.name
+    texts = [unescaped(value) for value in values]
+    if modifier == "exact":
+        return one_of(column, texts)
+    folded = [fold(text) for text in texts]
+    if not all(folded):
+        raise ValueRefusedError("there is no letter to look for")
+    how = "contains" if modifier == "contains" else "starts"
+    return either(*(matched(column, how, text, folded=True) for text in folded))  # type: ignore[arg-type]
+
+
+def _date(context: SearchContext, parameter: SearchParameter, value: str) -> Criterion:
+    prefix, rest = _prefixed(unescaped(value))
+    is_instant = isinstance(parameter.served_by, InstantColumn)
+    interval = read_interval(rest, finest="microsecond" if is_instant else "millisecond")
+    if interval is None:
+        raise ValueRefusedError(f"{shown(value)} is not a date such as 2026, 2026-11, ge2026-11-20 or a time with zone")
+    match parameter.served_by:
+        case InstantColumn(name):
+            return date_criterion(name, name, prefix, interval, context.now, open_ended=False)
+        case DateColumns(name):
+            is_period = _may_be_period(parameter.expression)
+            return date_criterion(f"{name}_low", f"{name}_high", prefix, interval, context.now, open_ended=is_period)
+        case other:
+            raise AssertionError(f"no date is kept in {other}")
+
+
+def _may_be_period(expression: str) -> bool:
+    type_name, _, element = expression.rpartition(".")
+    return not {"Period", "Timing"}.isdisjoint(definitions().types[type_name].elements[element].types)
+
+
+def _number(parameter: SearchParameter, value: str) -> Criterion:
+    assert isinstance(parameter.served_by, NumberColumn), "numbers are kept in numeric columns"
+    prefix, rest = _prefixed(unescaped(value))
+    number = read_number(rest)
+    if number is None:
+        raise ValueRefusedError(f"{shown(value)} is not a number such as 5.4 or ge100")
+    return number_criterion(column_number(parameter.served_by.name), prefix, number)
+
+
+def _quantity(parameter: SearchParameter, value: str) -> Criterion:
+    first, *unit = split_parts(value)
+    prefix, rest = _prefixed(first)
+    number = read_number(rest)
+    is_money = isinstance(parameter.served_by, MoneyColumns)
+    if number is None or len(unit) > 2 or (len(unit) == 1 and not is_money):
+        wanted = f"100, ge100 or 100|{ISO_4217}|AFN" if is_money else "5.4, ge5 or 5.4|http://unitsofmeasure.org|mg"
+        raise ValueRefusedError(f"{shown(value)} is not a quantity such as {wanted}")
+    system, code = ("", unit[0]) if len(unit) == 1 else (*unit, "", "")[:2]
+    match parameter.served_by:
+        case MoneyColumns(name):
+            return money_criterion(name, prefix, number, code or None) if system in {"", ISO_4217} else NOTHING
+        case QuantityColumns(name):
+            asked = [number_criterion(column_number(f"{name}_value"), prefix, number)]
+            asked += [
+                compared(f"{name}_{part}", "=", text) for part, text in (("system", system), ("code", code)) if text
+            ]
+            return every(*asked)
+        case other:
+            raise AssertionError(f"no quantity is kept in {other}")
+
+
+def _prefixed(value: str) -> tuple[Prefix, str]:
+    if value[:2] in _PREFIXES:
+        return cast(Prefix, value[:2]), value[2:]
+    return "eq", value
