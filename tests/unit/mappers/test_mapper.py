@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import dataclasses
 import json
 import re
@@ -21,7 +20,7 @@ from ledger.resource import DecimalMoney, IndexRow, Resource
 from mappers import MAPPER_VERSION, MAPPERS, mapper_for
 from mappers.invoice import LINE, PRICE_COMPONENT, SHARE
 from mappers.payment_reconciliation import DETAIL
-from mappers.r4.json_text import canonical, decode
+from mappers.r4.json_text import canonical, decode, encode
 from mappers.r4.validate import validate
 from tests.strategies import resources
 from tests.unit.mappers.documents import BASE, DOCUMENTS, FULL, full_document
@@ -40,7 +39,7 @@ def full(request: pytest.FixtureRequest) -> dict[str, Any]:
 
 def parse(document: dict[str, Any]) -> Resource:
     record: Resource = mapper_for(document["resourceType"]).parse(
-        copy.deepcopy(document), id=document["id"], base_url=BASE
+        decode(encode(document)), id=document["id"], base_url=BASE
     )
     return record
 
