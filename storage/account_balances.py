@@ -40,7 +40,8 @@ _DELETE = Statement("DELETE FROM billing.account_balance WHERE tenant_id = $1 AN
 async def lock(tx: Transaction, account_ids: Iterable[str]) -> dict[str, AccountBalance]:
     """Lock accounts and read their balances; those that do not exist are not in the answer.
 
-    All that a transaction needs is best locked by one call: a second call for more may meet a deadlock, which is tried again.
+    All that a transaction needs is best locked by one call: a second call for more may meet a deadlock, which is
+    tried again.
     """
     wanted = set(account_ids)
     missing = sorted(wanted - tx.balances.keys())

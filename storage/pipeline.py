@@ -7,7 +7,7 @@ statement costs more than PostgreSQL needs to answer it. Every statement is prep
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, LiteralString
@@ -15,7 +15,6 @@ from uuid import UUID
 
 import psycopg
 from psycopg import errors, pq
-from psycopg.abc import AdaptContext
 from psycopg.adapt import Loader, Transformer
 from psycopg.waiting import Ready, Wait
 
@@ -44,16 +43,14 @@ class _RawText(Loader):
         return bytes(data)
 
 
-def prepare_connection(context: AdaptContext) -> None:
+def prepare_connection(context: psycopg.AsyncConnection[Any]) -> None:
     """Read json columns as bytes. Called once for each new connection."""
-    context.adapters and context.adapters.register_loader("json", _RawText)
+    context.adapters.register_loader("json", _RawText)
 
 
 def parameter(value: Any) -> bytes | None:
     """The text form that PostgreSQL reads of a value; the type is the one that the statement gives the parameter."""
-    if value is None:
-        return None
-    return _TEXT_OF[type(value)](value)
+    return None if value is None else _TEXT_OF[type(value)](value)
 
 
 def _array(values: Sequence[Any]) -> bytes:
@@ -67,7 +64,7 @@ def _element(value: Any) -> bytes:
     return b'"' + text.replace(b"\\", b"\\\\").replace(b'"', b'\\"') + b'"'
 
 
-_TEXT_OF: dict[type, Any] = {
+_TEXT_OF: dict[type, Callable[[Any], bytes]] = {
     str: str.encode,
     bytes: bytes,
     int: lambda value: b"%d" % value,
@@ -117,7 +114,7 @@ class Pipeline:
 
     def _communicate(
         self, statements: Sequence[tuple[Statement, Sequence[Any]]]
-    ) -> Generator[Wait, Ready, list[pq.abc.PGresult]]:
+    ) -> Generator[Wait, Ready | int, list[pq.abc.PGresult]]:
         pgconn = self._pgconn
         pgconn.enter_pipeline_mode()
         prepared: list[bytes | None] = []
@@ -143,7 +140,7 @@ class Pipeline:
         pgconn.exit_pipeline_mode()
         return results
 
-    def _answers(self) -> Generator[Wait, Ready, list[pq.abc.PGresult]]:
+    def _answers(self) -> Generator[Wait, Ready | int, list[pq.abc.PGresult]]:
         """All results up to the sync; libpq puts a None after each."""
         pgconn = self._pgconn
         answers: list[pq.abc.PGresult] = []

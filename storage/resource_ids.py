@@ -1,4 +1,7 @@
-"""Ids that the server gives: UUIDs of version 7 (RFC 9562), so that what is made together lies together in the indexes."""
+"""Ids that the server gives: UUIDs of version 7, so that what is made together lies together in the indexes.
+
+https://www.rfc-editor.org/rfc/rfc9562#name-uuid-version-7
+"""
 
 from __future__ import annotations
 

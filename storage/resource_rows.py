@@ -1,6 +1,7 @@
 """The rows of a resource: its table, its index table and the tables of its repeating elements.
 
-Written and read field by field from the records of `ledger`; a test proves that each table has the columns of its record.
+Written and read field by field from the records of `ledger`. That each table has the columns of its record is asserted
+when the statements are made.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, fields
 from functools import cache
-from typing import Any, cast
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -20,7 +21,7 @@ from ledger.payment_notice import PaymentNotice
 from ledger.payment_reconciliation import PaymentDetail, PaymentReconciliation
 from ledger.resource import DecimalMoney, IndexRow, Resource
 from storage import tables
-from storage.array_insert import ArrayInsert, sql_type, written_columns
+from storage.array_insert import ArrayInsert, made_of_tables, sql_type, written_columns
 from storage.pipeline import Row, Statement
 from storage.tables.invoice import TOTALS
 from storage.transaction import Database, Transaction
@@ -157,17 +158,19 @@ class ResourceRows:
         self._to_table = _order_of(["tenant_id", *self._shape.columns], self._insert.columns)
         self._index_insert = ArrayInsert(kept.index, order + 1)
         self._update = _update_statement(kept.table, self._shape.columns)
-        self._delete = Statement(_sql(f"DELETE FROM {kept.table.fullname} WHERE tenant_id = $1 AND id = $2"))
-        self._forget_index = Statement(_sql(f"DELETE FROM {kept.index.fullname} WHERE tenant_id = $1 AND id = $2"))
-        self._select = Statement(_sql(_select_sql(kept.table, self._shape.columns, "id")))
+        self._delete = Statement(made_of_tables(f"DELETE FROM {kept.table.fullname} WHERE tenant_id = $1 AND id = $2"))
+        self._forget_index = Statement(
+            made_of_tables(f"DELETE FROM {kept.index.fullname} WHERE tenant_id = $1 AND id = $2")
+        )
+        self._select = Statement(made_of_tables(_selectmade_of_tables(kept.table, self._shape.columns, "id")))
         self._lock = Statement(
-            _sql(
+            made_of_tables(
                 f"SELECT id FROM {kept.table.fullname} WHERE tenant_id = $1 AND id = ANY($2::text[]) "
                 "ORDER BY id FOR NO KEY UPDATE"
             )
         )
         self._select_index = Statement(
-            _sql(
+            made_of_tables(
                 f"SELECT id, parameter, position, system, value FROM {kept.index.fullname} "
                 "WHERE tenant_id = $1 AND id = ANY($2::text[]) ORDER BY id, parameter, position"
             )
@@ -177,23 +180,21 @@ class ResourceRows:
     def insert(self, tx: Transaction, record: Resource) -> None:
         values = [tx.tenant_id, *self._shape.row(record)]
         tx.add(self._insert, [values[at] for at in self._to_table])
-        self._insert_parts(tx, record)
+        self._insert_index(tx, record)
+        for child in self._children:
+            child.insert(tx, record)
 
-    def _insert_parts(self, tx: Transaction, record: Resource) -> None:
+    def _insert_index(self, tx: Transaction, record: Resource) -> None:
         for row in record.index:
             position = "{" + ",".join(map(str, row.position)) + "}"
             tx.add(self._index_insert, (tx.tenant_id, record.id, row.parameter, position, row.system, row.value))
-        for child in self._children:
-            child.insert(tx, record)
 
     def update(self, tx: Transaction, record: Resource, previous: Resource) -> None:
         """Write the columns anew; parts that did not change stay as they are."""
         tx.send(self._update, tx.tenant_id, *self._shape.row(record))
         if record.index != previous.index:
             tx.send(self._forget_index, tx.tenant_id, record.id)
-            for row in record.index:
-                position = "{" + ",".join(map(str, row.position)) + "}"
-                tx.add(self._index_insert, (tx.tenant_id, record.id, row.parameter, position, row.system, row.value))
+            self._insert_index(tx, record)
         for child in self._children:
             if child.elements(record) != child.elements(previous):
                 tx.send(child.forget, tx.tenant_id, record.id)
@@ -240,12 +241,14 @@ class _ChildRows:
         self._to_table = _order_of([*keys, *self._shape.columns], self._insert.columns)
         ordering = ", ".join([parent_key, *child.keys])
         self.select = Statement(
-            _sql(
+            made_of_tables(
                 f"SELECT {', '.join([parent_key, *child.keys, *self._shape.columns])} FROM {table.fullname} "
                 f"WHERE tenant_id = $1 AND {parent_key} = ANY($2::text[]) ORDER BY {ordering}"
             )
         )
-        self.forget = Statement(_sql(f"DELETE FROM {table.fullname} WHERE tenant_id = $1 AND {parent_key} = $2"))
+        self.forget = Statement(
+            made_of_tables(f"DELETE FROM {table.fullname} WHERE tenant_id = $1 AND {parent_key} = $2")
+        )
 
     def elements(self, record: Resource) -> list[Any]:
         return [(key, self._shape.row(element)) for key, element in self._child.rows(record)]
@@ -299,17 +302,14 @@ def _update_statement(table: sa.Table, columns: list[str]) -> Statement:
         f'"{name}" = ${number}::{types[name]}' for number, name in enumerate(columns, 2) if name != "id"
     )
     id_number = columns.index("id") + 2
-    return Statement(_sql(f"UPDATE {table.fullname} SET {assignments} WHERE tenant_id = $1 AND id = ${id_number}"))
+    return Statement(
+        made_of_tables(f"UPDATE {table.fullname} SET {assignments} WHERE tenant_id = $1 AND id = ${id_number}")
+    )
 
 
-def _select_sql(table: sa.Table, columns: list[str], key: str) -> str:
+def _selectmade_of_tables(table: sa.Table, columns: list[str], key: str) -> str:
     names = ", ".join(f'"{name}"' for name in columns)
     return f"SELECT {names} FROM {table.fullname} WHERE tenant_id = $1 AND {key} = ANY($2::text[])"
-
-
-def _sql(text: str) -> Any:
-    """SQL made of our own table definitions, never of input."""
-    return cast(Any, text)
 
 
 def _order_of(have: list[str], want: Sequence[sa.Column[Any]]) -> list[int]:

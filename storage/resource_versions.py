@@ -1,4 +1,7 @@
-"""The versions of resources as they were rendered, and the outbox row of each change. Called by `record_change` only to write."""
+"""The versions of resources as they were rendered, and the outbox row of each change.
+
+Only `billing.record_change` writes them.
+"""
 
 from __future__ import annotations
 

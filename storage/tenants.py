@@ -38,7 +38,10 @@ async def read(database: Database, tenant_id: str) -> Tenant | None:
     )
     if not rows:
         return None
-    return Tenant(*rows[0], settings=dict(settings), facilities=dict(facilities))
+    name, country, currency, timezone, active = rows[0][1:]
+    return Tenant(
+        tenant_id, name, country, currency, timezone, active, settings=dict(settings), facilities=dict(facilities)
+    )
 
 
 async def ids(audit_database: Database) -> list[str]:

@@ -1,8 +1,8 @@
 """Database transactions of one tenant: the only place that begins and commits one.
 
-What a transaction sends is queued and travels with the next question that needs an answer, or with the commit: a command
-costs one round trip to lock and read, and one to write. Rows that are added are gathered and written as arrays, one statement
-a table, whether it is one charge or five hundred.
+What a transaction sends is queued and travels with the next question that needs an answer, or with the commit: a
+command costs one round trip to lock and read, and one to write. Rows that are added are gathered and written as
+arrays, one statement a table, whether it is one charge or five hundred.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from weakref import WeakKeyDictionary
 
 import psycopg
 from psycopg import errors
-from psycopg_pool import AsyncConnectionPool, PoolTimeout
+from psycopg_pool import AsyncConnectionPool
 
 from ledger.account import AccountBalance
 from ledger.errors import Category, Refusal, refuse
@@ -69,7 +69,7 @@ class Transaction:
 
     @property
     def now(self) -> datetime:
-        """The database's clock, read once the locks were held; known after the first `lock_accounts` or `read_clock`."""
+        """The database's clock, read once the locks were held: after the first lock of accounts, or `read_clock`."""
         assert self._now is not None, "lock or read the clock first"
         return self._now
 
@@ -139,7 +139,7 @@ class Transaction:
 
     def _queue_added(self) -> None:
         for insert in sorted(self._added, key=lambda insert: insert.order):
-            self._queue.append((insert.statement, insert.parameters(self._added[insert])))
+            self._queue.append(insert.query(self._added[insert]))
         self._added.clear()
 
     async def _run(self) -> list[list[Row]]:
@@ -190,8 +190,9 @@ class Database:
         try:
             async with self._pool.connection() as connection:
                 yield self._pipelines[connection]
-        except (PoolTimeout, psycopg.OperationalError) as error:
-            if isinstance(error, psycopg.OperationalError) and error.sqlstate is not None:
+        except psycopg.OperationalError as error:
+            # What PostgreSQL itself says has a code; without one, nobody answered.
+            if error.sqlstate is not None:
                 raise
             raise refuse(
                 Category.UNAVAILABLE, "database-unavailable", "The database does not answer; try again."

@@ -86,4 +86,3 @@ invoice_payer_share = child_table(
     text("payer_value"),
     *money("amount"),
 )
-

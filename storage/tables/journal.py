@@ -32,7 +32,8 @@ journal_entry = sa.Table(
 )
 
 # amount_minor: debit positive, credit negative. The resources are what a balance is asked by; detail is the tax code
-# (2200) or the drawer (1010). That its entry is there and is of the same transaction, a trigger sees to. The dates are those of the entry, here so that a balance as of a date is one index scan.
+# (2200) or the drawer (1010). That its entry is there and is of the same transaction, a trigger sees to. The dates are
+# those of the entry, here so that a balance as of a date is one index scan.
 posting = sa.Table(
     "posting",
     metadata,
@@ -64,4 +65,3 @@ posting = sa.Table(
     sa.Index("posting_invoice_idx", "tenant_id", "invoice_id", postgresql_where=sa.text("invoice_id IS NOT NULL")),
     sa.Index("posting_payment_idx", "tenant_id", "payment_id", postgresql_where=sa.text("payment_id IS NOT NULL")),
 )
-

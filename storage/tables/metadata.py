@@ -128,6 +128,4 @@ def child_table(name: str, parent: str, parent_key: str, *columns: sa.Column[Any
 
 
 def references(column: str, parent: str) -> sa.ForeignKeyConstraint:
-    return sa.ForeignKeyConstraint(
-        ["tenant_id", column], [f"{SCHEMA}.{parent}.tenant_id", f"{SCHEMA}.{parent}.id"]
-    )
+    return sa.ForeignKeyConstraint(["tenant_id", column], [f"{SCHEMA}.{parent}.tenant_id", f"{SCHEMA}.{parent}.id"])

@@ -1,4 +1,4 @@
-"""Every version of every resource as it was rendered, and the outbox row that each change leaves. Only ever added to."""
+"""Every version of every resource as it was rendered, and the outbox row of each change. Only ever added to."""
 
 from __future__ import annotations
 
