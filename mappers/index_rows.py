@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Literal, Protocol
 from ledger.resource import IndexRow
 from mappers.reading import Reading
 from mappers.references import put_segment, take_segment
-from mappers.residue import Element, drop_empty_end
+from mappers.residue import Element, drop_empty_end, move_behind
 
 IndexKind = Literal["token", "reference", "uri"]
 Rows = list[IndexRow]
@@ -80,15 +80,14 @@ class _Items(ABC):
             if repeats:
                 items = element.setdefault(key, [])
                 position = next(positions)
-                left_empty |= _make_room(items, position)
+                if position >= len(items):
+                    left_empty |= _make_room(items, position)
                 element = items[position]
             else:
                 element = element.setdefault(key, {})
-        remained = list(element)
+        remained = list(element) if element else ()
         self._put_item(element, row)
-        for name in remained:
-            if name in element:
-                element[name] = element.pop(name)
+        move_behind(element, remained)
         return left_empty
 
     @abstractmethod
@@ -176,7 +175,7 @@ class Profiles:
 
 
 def _make_room(items: list[Any], position: int) -> bool:
+    """Make the array long enough; true where places before the last stay empty."""
     missing = position + 1 - len(items)
-    if missing > 0:
-        items.extend({} for _ in range(missing))
+    items.extend({} for _ in range(missing))
     return missing > 1

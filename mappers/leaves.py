@@ -22,7 +22,7 @@ from mappers.amounts import (
 )
 from mappers.reading import Reading
 from mappers.references import put_local_id, put_segment, take_local_id, take_segment
-from mappers.residue import FRAME, Element, drop_empty_end
+from mappers.residue import FRAME, Element, drop_empty_end, move_behind
 
 Values = dict[str, Any]
 
@@ -252,9 +252,7 @@ def put_before(element: Element, leaves: Iterable[Leaf], record: Any) -> None:
     remained = list(element)
     for leaf in leaves:
         leaf.put(element, record)
-    for key in remained:
-        if key in element:
-            element[key] = element.pop(key)
+    move_behind(element, remained)
 
 
 def fields_of(leaves: Iterable[Leaf]) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ value was written stands beside it under a name that no FHIR element can have: `
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any
 
@@ -42,6 +43,13 @@ def holds_places(residue: bytes) -> bool:
 def drop_empty_end(items: list[Any]) -> None:
     while items and not items[-1]:
         items.pop()
+
+
+def move_behind(element: Element, remained: Iterable[str]) -> None:
+    """Let what remained of an element stand behind what was put back: `system`, `code`, then `display`."""
+    for key in remained:
+        if key in element:
+            element[key] = element.pop(key)
 
 
 def without_places(value: Any) -> Any:
