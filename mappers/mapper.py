@@ -46,7 +46,8 @@ class Mapper(Generic[R]):
         self.resource_type = record_class.__name__
         self.search_parameters = (*resource.SEARCH_PARAMETERS, *search_parameters)
         self._leaves = (*resource.LEAVES, *leaves)
-        self._index = {leaf.parameter: leaf for leaf in (*resource.INDEX, *index)}
+        # In the order in which the database sorts the rows: a record that was read is equal to one that was parsed.
+        self._index = {leaf.parameter: leaf for leaf in sorted((*resource.INDEX, *index), key=_parameter)}
         self._repeating_keys = {_TOP_LEVEL_KEY.split(path)[0] for path in self.owned_paths if "[" in path}
 
     @property
@@ -105,12 +106,11 @@ class Mapper(Generic[R]):
             if not document[key]:
                 del document[key]
 
-    def append_index_row(self, record: R, parameter: str, system: str | None, value: str | None) -> None:
-        """Add a value behind all that are there, for a parameter whose path is one array, such as `identifier`."""
+    def next_position(self, record: R, parameter: str) -> int:
+        """Where a further value stands of a parameter whose path is one array (`identifier`): behind all there are."""
         key = self._index[parameter].key
         taken = [row.position[0] + 1 for row in record.indexed(parameter)]
-        position = max(len(decode_residue(record.residue).get(key, ())), *taken, 0)
-        record.index = (*record.index, IndexRow(parameter, (position,), system, value))
+        return max(len(decode_residue(record.residue).get(key, ())), *taken, 0)
 
 
 def _take_version(document: Element) -> None:
@@ -131,6 +131,10 @@ def _put_version(document: Element, record: Resource) -> None:
         meta["lastUpdated"] = f"{instant.isoformat(timespec='microseconds')}Z"
     if meta:
         document["meta"] = meta | document.get("meta", {})
+
+
+def _parameter(leaf: IndexLeaf) -> str:
+    return leaf.parameter
 
 
 @cache

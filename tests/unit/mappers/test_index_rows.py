@@ -31,9 +31,9 @@ def test_a_row_remembers_the_position_on_each_array() -> None:
     record = parse(document)
 
     assert record.index == (
+        IndexRow("performer-actor", (0,), None, "Practitioner/1"),
         IndexRow("performer-function", (1, 1), None, "b"),
         IndexRow("performer-function", (1, 2), "urn:f", "c"),
-        IndexRow("performer-actor", (0,), None, "Practitioner/1"),
     )
     assert comes_back(document)
 

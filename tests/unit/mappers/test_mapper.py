@@ -378,13 +378,20 @@ def test_an_extension_in_the_place_of_the_status_is_refused() -> None:
     ]
 
 
-def test_an_identifier_is_appended_behind_those_that_only_the_residue_knows() -> None:
+def test_index_rows_are_in_the_order_in_which_the_database_sorts_them(full: dict[str, Any]) -> None:
+    rows = parse(full).index
+
+    assert list(rows) == sorted(rows, key=lambda row: (row.parameter, row.position))
+
+
+def test_a_further_identifier_stands_behind_those_that_only_the_residue_knows() -> None:
     mapper = mapper_for("Account")
     record = parse(account(identifier=[{"value": "1"}, {"use": "old"}]))
 
-    mapper.append_index_row(record, "identifier", "urn:i", "2")
+    position = mapper.next_position(record, "identifier")
 
-    assert record.index[-1] == IndexRow("identifier", (2,), "urn:i", "2")
+    assert position == 2
+    record.index = (*record.index, IndexRow("identifier", (position,), "urn:i", "2"))
     rendered = decode(render(record))
     assert rendered["identifier"] == [{"value": "1"}, {"use": "old"}, {"system": "urn:i", "value": "2"}]
     assert parse(rendered) == record
