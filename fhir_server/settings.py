@@ -74,6 +74,17 @@ class Settings(BaseSettings):
     max_bundle_entries: PositiveInt = Field(500, description="The most entries of a batch or transaction Bundle.")
     default_page_size: PositiveInt = Field(50, description="Matches on a search page when `_count` is not given.")
     max_page_size: PositiveInt = Field(1000, description="The most matches on a search page, whatever `_count` says.")
+    unknown_search_parameters: Literal["refuse", "ignore"] = Field(
+        "refuse",
+        description="What becomes of search parameters that the server does not know, where a request does not say it "
+        "by `Prefer: handling`. To ignore them finds more than was asked for.",
+    )
+    cursor_key: str = Field(
+        "",
+        pattern="^(.{32,})?$",
+        description="The secret that signs the links between search pages, at least 32 characters. Needed where "
+        "several machines serve one database; empty: made once and kept in the data directory.",
+    )
 
     # Who may come in
     built_in_issuer: Literal["auto", "on", "off"] = Field(
