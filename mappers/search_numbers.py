@@ -17,7 +17,7 @@ from ledger.money import AMOUNT_MINOR_MAX, currency_exponents
 from mappers.search_dates import Prefix
 from storage.search_criteria import AmountCompared, Criterion, Operator, compared, either, every, one_of
 
-_NUMBER = re.compile(r"[+-]?\d{1,30}(\.\d{1,20})?([eE][+-]?\d{1,2})?")
+_NUMBER = re.compile(r"[+-]?\d{1,30}(\.\d{1,20})?([eE][+-]?\d{1,2})?", re.ASCII)
 _EXACT = Context(prec=120)
 
 # Whoever looks for more than any amount finds none; the bound keeps the parameter within a bigint.
