@@ -7,7 +7,6 @@ which the record has from elsewhere, and for the zeros of amounts that the serve
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from datetime import UTC
 from functools import cache
@@ -24,8 +23,6 @@ from mappers.residue import Element, decode_residue, encode_residue, holds_place
 from storage.search_parameters import SearchParameter
 
 R = TypeVar("R", bound=Resource)
-
-_TOP_LEVEL_KEY = re.compile(r"[.\[(]")
 
 
 class Mapper(Generic[R]):
@@ -48,7 +45,9 @@ class Mapper(Generic[R]):
         self._leaves = (*resource.LEAVES, *leaves)
         # In the order in which the database sorts the rows: a record that was read is equal to one that was parsed.
         self._index = {leaf.parameter: leaf for leaf in sorted((*resource.INDEX, *index), key=_parameter)}
-        self._repeating_keys = {_TOP_LEVEL_KEY.split(path)[0] for path in self.owned_paths if "[" in path}
+        # Where places may be held open. Children have a residue of their own, and look after it themselves.
+        firsts = {path.split("[0]")[0] for path in paths_of(self._leaves) if "[]" not in path and "[0]" in path}
+        self._repeating_keys = {leaf.key for leaf in self._index.values()} | firsts
 
     @property
     def index_parameters(self) -> dict[str, IndexKind]:
