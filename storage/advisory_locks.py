@@ -15,7 +15,7 @@ _LOCK = Statement("SELECT pg_advisory_xact_lock($1::bigint)")
 
 
 def lock_conditions(tx: Transaction, conditions: Iterable[str]) -> None:
-    """Lock what these texts say of this tenant, in one order; taken before all other locks, so that none wait in a ring.
+    """Lock what these texts say of this tenant, in one order, and before all other locks: so nobody waits in a ring.
 
     It travels with the next statement, which therefore sees what whoever held the lock has committed.
     """

@@ -1,0 +1,55 @@
+"""The composition root: what the server is made of, in one place. Everything else is given what it needs."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+from starlette.routing import Route
+
+from billing.tenants import TenantDirectory
+from fhir_server.authorization.smart_configuration import smart_configuration
+from fhir_server.authorization.token import built_in_verifier
+from fhir_server.fhir_endpoint import FhirEndpoint
+from fhir_server.health import Health
+from fhir_server.interactions.search import Search
+from fhir_server.metrics import Metrics
+from fhir_server.observation import Observation
+from fhir_server.routes import route_table
+from fhir_server.service import Service
+from fhir_server.settings import Settings
+from storage.transaction import Database
+
+
+def create_app(settings: Settings) -> FastAPI:
+    database = Database(
+        settings.database_url,
+        size_min=settings.pool_min_size,
+        size_max=settings.pool_max_size,
+        statement_timeout_seconds=settings.statement_timeout_seconds,
+    )
+    routes = route_table(Search.of_settings(settings))
+    service = Service(settings, database, TenantDirectory(database), built_in_verifier(settings), routes)
+    metrics = Metrics(database.pool_statistics)
+    health = Health(database, metrics)
+    fhir = FhirEndpoint(service)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        await database.open()
+        yield
+        await database.close()
+
+    app = FastAPI(title="Billing", docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan)
+    app.router.routes += [
+        Route("/healthz", health.healthz),
+        Route("/readyz", health.readyz),
+        Route("/metrics", health.metrics),
+        Route("/.well-known/smart-configuration", smart_configuration(settings)),
+        Route("/fhir/.well-known/smart-configuration", smart_configuration(settings)),
+        Route("/fhir", fhir),
+        Route("/fhir/{path:path}", fhir),
+    ]
+    app.add_middleware(Observation, metrics=metrics)
+    return app

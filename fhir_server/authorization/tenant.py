@@ -1,0 +1,20 @@
+"""The tenant of a request: the one that its token names, never one that the request names itself."""
+
+from __future__ import annotations
+
+from billing.tenants import TenantDirectory
+from fhir_server.authorization.token import AccessToken
+from ledger.errors import Category, refuse
+from ledger.tenant import Tenant
+
+
+async def tenant_of(directory: TenantDirectory, token: AccessToken) -> Tenant:
+    """The tenant, before any of its data is looked at; refused where it is unknown or has no licence."""
+    tenant = await directory.get(token.tenant_id)
+    if tenant is None:
+        raise refuse(Category.NOT_ALLOWED, "unknown-tenant", "The token's tenant is not registered on this server.")
+    if not tenant.active:
+        raise refuse(
+            Category.NOT_ALLOWED, "MODULE_NOT_ACTIVE", "The billing module is not active for the token's tenant."
+        )
+    return tenant

@@ -1,0 +1,24 @@
+"""Faults of ours: logged with what helps to find them and nothing of what was sent, which may be about a patient."""
+
+from __future__ import annotations
+
+import traceback
+from contextvars import ContextVar
+
+import structlog
+
+log = structlog.stdlib.get_logger(__name__)
+
+request_id: ContextVar[str] = ContextVar("request_id", default="-")
+
+
+def log_fault(error: BaseException) -> None:
+    """The classes and the lines of code. Messages are left out: those of the database hold values of rows."""
+    kinds: list[str] = []
+    current: BaseException | None = error
+    while current is not None and len(kinds) < 10:
+        sqlstate = getattr(current, "sqlstate", None)
+        kinds.append(f"{type(current).__qualname__}{f' {sqlstate}' if sqlstate else ''}")
+        current = current.__cause__ or current.__context__
+    frames = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in traceback.extract_tb(error.__traceback__)]
+    log.error("request failed", request_id=request_id.get(), kinds=kinds, frames=frames)

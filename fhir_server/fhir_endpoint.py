@@ -1,0 +1,142 @@
+"""The FHIR API as one ASGI application: from a request to its route, and from the answer or the refusal to bytes.
+
+It is plain ASGI and not FastAPI's machinery, which would cost a read more than all that is done here.
+"""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+from starlette.requests import ClientDisconnect
+from starlette.types import Receive, Scope, Send
+
+from fhir_server.authorization.smart_scopes import scopes_of
+from fhir_server.authorization.tenant import tenant_of
+from fhir_server.authorization.token import AccessToken
+from fhir_server.execution import carry_out
+from fhir_server.faults import log_fault, request_id
+from fhir_server.fhir_request import FhirRequest, query_of, take
+from fhir_server.idempotency import check_key
+from fhir_server.media_types import check_sent, check_wanted, preferences_of
+from fhir_server.outcomes import headers_of, outcome_of, status_of, unexpected_outcome
+from fhir_server.preconditions import NO_CONDITIONS, Conditions, conditions_of
+from fhir_server.request_body import read_body
+from fhir_server.responses import CONTENT_TYPE, Answer, Header, pretty
+from fhir_server.route import Route
+from fhir_server.service import Service
+from ledger.errors import Refusal
+from ledger.tenant import Tenant
+from mappers.r4.json_text import decode
+
+Headers = dict[bytes, bytes]
+
+_NOBODY = AccessToken("", "", "", scopes_of(""), 0)
+_NO_TENANT = Tenant("", "", "", "", "UTC")
+
+
+class FhirEndpoint:
+    def __init__(self, service: Service) -> None:
+        self._service = service
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        method: str = scope["method"]
+        wants_pretty = False
+        try:
+            query = query_of(scope["query_string"].decode("latin-1")) if scope["query_string"] else []
+            wants_pretty = take(query, "_pretty") == "true"
+            status, headers, body = await self._respond(scope, receive, query)
+        except Refusal as refusal:
+            status, headers, body = status_of(refusal), headers_of(refusal), outcome_of(refusal.problems)
+        except ClientDisconnect:
+            return
+        except Exception as error:  # whatever it is, the client gets an OperationOutcome
+            log_fault(error)
+            status, headers, body = 500, [], unexpected_outcome(request_id.get())
+        if wants_pretty and body:
+            body = pretty(body)
+        await _send(send, status, headers, body, is_head=method == "HEAD")
+
+    async def _respond(
+        self, scope: Scope, receive: Receive, query: list[tuple[str, str]]
+    ) -> tuple[int, list[Header], bytes]:
+        headers: Headers = dict(scope["headers"])
+        wanted_format = take(query, "_format") if query else None
+        path: str = scope["path_params"].get("path", "")
+        match = self._service.routes.match(scope["method"], path)
+        route = match.route
+        scope["billing.route"] = route.name
+        token, tenant = (_NOBODY, _NO_TENANT) if route.is_open else await self._authorize(headers)
+        check_wanted(_text(headers, b"accept"), wanted_format)
+        request = FhirRequest(
+            scope["method"],
+            route.name,
+            path,
+            token,
+            tenant,
+            self._service.base_url,
+            match.resource_type,
+            match.id,
+            match.version_id,
+            query,
+            _conditions(headers),
+            preferences_of(_text(headers, b"prefer")),
+        )
+        route.check_token(request)
+        if route.body:
+            await self._read_body(route, request, headers, receive)
+        answer = await carry_out(self._service, route, request)
+        return _response(request, answer)
+
+    async def _authorize(self, headers: Headers) -> tuple[AccessToken, Tenant]:
+        token = self._service.verifier.verify_header(_text(headers, b"authorization"))
+        return token, await tenant_of(self._service.tenants, token)
+
+    async def _read_body(self, route: Route, request: FhirRequest, headers: Headers, receive: Receive) -> None:
+        if request.method == "POST" and b"idempotency-key" in headers and route.body != "form":
+            request.idempotency_key = check_key(_text(headers, b"idempotency-key"))
+        content_length = headers.get(b"content-length")
+        body = await read_body(
+            receive,
+            None if content_length is None else content_length.decode("latin-1"),
+            self._service.settings.max_body_bytes,
+        )
+        if not body and route.body == "json?":
+            return
+        is_form = route.body == "form"
+        if body or not is_form:
+            check_sent(_text(headers, b"content-type"), _text(headers, b"content-encoding"), form=is_form)
+        if is_form:
+            request.query += query_of(body.decode("latin-1"))
+        else:
+            request.document, request.body = decode(body), body
+
+
+def _conditions(headers: Headers) -> Conditions:
+    names = (b"if-match", b"if-none-match", b"if-modified-since", b"if-none-exist")
+    if not any(name in headers for name in names):
+        return NO_CONDITIONS
+    return conditions_of(*(headers[name].decode("latin-1") if name in headers else None for name in names))
+
+
+def _text(headers: Headers, name: bytes) -> str:
+    return headers.get(name, b"").decode("latin-1")
+
+
+def _response(request: FhirRequest, answer: Answer) -> tuple[int, list[Header], bytes]:
+    headers = answer.headers(request.base_url)
+    if (
+        request.method in {"GET", "HEAD"}
+        and answer.version
+        and request.conditions.not_modified(answer.version, answer.last_updated)
+    ):
+        return HTTPStatus.NOT_MODIFIED, headers, b""
+    return answer.status, headers, answer.body(request.preferences)
+
+
+async def _send(send: Send, status: int, headers: list[Header], body: bytes, *, is_head: bool) -> None:
+    if body:
+        headers = [CONTENT_TYPE, (b"content-length", b"%d" % len(body)), *headers]
+    elif status not in {HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED}:
+        headers = [(b"content-length", b"0"), *headers]
+    await send({"type": "http.response.start", "status": int(status), "headers": headers})
+    await send({"type": "http.response.body", "body": b"" if is_head else body})

@@ -1,0 +1,76 @@
+"""References between the entries of a transaction: temporary ones become the ids that the server gives.
+
+https://hl7.org/fhir/R4/http.html#trules. What is replaced are literal references, elements that are a uri by type (an
+identifier's value is none, though it may look like one), and links in narratives.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from functools import cache
+from typing import Any
+
+from mappers.r4.definitions import definitions, json_names
+
+_URI_TYPES = frozenset({"uri", "url", "oid", "uuid", "canonical"})
+_NARRATIVE_LINK = re.compile(r"""(?<=\s)((?:href|src)\s*=\s*)(["'])(urn:[^"']+|https?:[^"']+)\2""")
+_is_conditional = re.compile(r"[A-Z][A-Za-z]+\?\S+").fullmatch
+
+
+def replace_references(value: Any, replacements: Mapping[str, str]) -> None:
+    """Replace in place, in a resource, whatever says a key of `replacements` by its value."""
+    if isinstance(value, list):
+        for position, item in enumerate(value):
+            if isinstance(item, (dict, list)):
+                replace_references(item, replacements)
+            elif isinstance(item, str) and item in replacements:
+                value[position] = replacements[item]
+        return
+    for name, item in value.items():
+        if isinstance(item, dict):
+            replace_references(item, replacements)
+        elif isinstance(item, list):
+            if name in _uri_names() or not _is_list_of_text(item):
+                replace_references(item, replacements)
+        elif isinstance(item, str):
+            if name == "div":
+                value[name] = _with_links(item, replacements)
+            elif item in replacements and (name == "reference" or name in _uri_names()):
+                value[name] = replacements[item]
+
+
+def conditional_references(value: Any, place: str) -> Iterator[tuple[str, str]]:
+    """(`Account?identifier=...`, where it stands) of every reference that is a search."""
+    if isinstance(value, dict):
+        literal = value.get("reference")
+        if isinstance(literal, str) and _is_conditional(literal):
+            yield literal, f"{place}.reference"
+        children = [(f"{place}.{name}", item) for name, item in value.items()]
+    else:
+        children = [(f"{place}[{position}]", item) for position, item in enumerate(value)]
+    for child_place, item in children:
+        if isinstance(item, (dict, list)):
+            yield from conditional_references(item, child_place)
+
+
+def _is_list_of_text(items: list[Any]) -> bool:
+    return bool(items) and isinstance(items[0], str)
+
+
+def _with_links(narrative: str, replacements: Mapping[str, str]) -> str:
+    return _NARRATIVE_LINK.sub(
+        lambda link: f"{link[1]}{link[2]}{replacements.get(link[3], link[3])}{link[2]}", narrative
+    )
+
+
+@cache
+def _uri_names() -> frozenset[str]:
+    """JSON names of elements that are a uri wherever they stand. A name that is a text elsewhere is left alone."""
+    uris: set[str] = set()
+    others: set[str] = set()
+    for type_definition in definitions().types.values():
+        for name, element in type_definition.elements.items():
+            for json_name, type_name in json_names(name, element).items():
+                (uris if type_name in _URI_TYPES else others).add(json_name)
+    return frozenset(uris - others)

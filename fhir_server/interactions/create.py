@@ -1,0 +1,29 @@
+"""The create interaction. https://hl7.org/fhir/R4/http.html#create"""
+
+from __future__ import annotations
+
+from billing.create_resource import create_resource
+from fhir_server.fhir_request import FhirRequest, Writing
+from fhir_server.interactions.conditional_create import existing
+from fhir_server.responses import Answer, answer_of_change
+from storage.transaction import Transaction
+
+
+def create(request: FhirRequest) -> Writing:
+    request.resource()
+    if request.conditions.if_none_exist is not None:
+        # Whether something matches is what a search would tell.
+        request.token.scopes.require(request.resource_type, "s")
+
+    async def writing(tx: Transaction) -> Answer:
+        if request.conditions.if_none_exist is not None and not request.nothing_matches:
+            found = await existing(tx, request)
+            if found is not None:
+                return answer_of_change(found)
+        assert request.document is not None
+        change = await create_resource(
+            tx, request.context, request.resource_type, request.document, resource_id=request.assigned_id
+        )
+        return answer_of_change(change)
+
+    return writing

@@ -1,0 +1,141 @@
+"""A transaction: all entries or none, in one database transaction. https://hl7.org/fhir/R4/http.html#trules
+
+Everything that can be found wrong without the database is found before one is opened, in all entries at once. Then
+conditions are looked up, temporary ids replaced, all locks taken, and the entries carried out in order.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import Any
+
+from billing.lock_plan import lock_for
+from fhir_server.fhir_request import FhirRequest, Writing
+from fhir_server.idempotency import hash_of, once, require_key
+from fhir_server.interactions.bundle_conditions import replace_conditions
+from fhir_server.interactions.bundle_entries import Entry, answer_entry, place_of, read_entry
+from fhir_server.interactions.bundle_order import READS, UPDATES, identity_of, in_order, phase_of
+from fhir_server.interactions.bundle_references import replace_references
+from fhir_server.interactions.conditional_create import as_existing, condition_of
+from fhir_server.interactions.temporary_ids import TemporaryIds, temporary_ids
+from fhir_server.outcomes import MethodNotAllowed, located
+from fhir_server.responses import Answer, answer_of_change, bundle
+from fhir_server.service import Service
+from ledger.errors import Category, Problem, Refusal
+from storage.transaction import Transaction
+
+
+@dataclass(slots=True)
+class _Plan:
+    """What is to be done: entries as they stand, and by their index the action and, where there is a key, the hash."""
+
+    entries: list[Entry]
+    actions: dict[int, Writing] = field(default_factory=dict)
+    hashes: dict[int, str] = field(default_factory=dict)
+
+
+async def transaction(request: FhirRequest, service: Service) -> Answer:
+    assert request.document is not None
+    # Of the Bundle as it was sent: the ids that are chosen below are others each time.
+    request_hash = "" if request.idempotency_key is None else hash_of(request)
+    plan = _plan(request, service, request.document.get("entry", []))
+
+    async def attempt(tx: Transaction) -> Answer:
+        return await once(tx, request, request_hash, lambda tx: _carry_out(tx, request, plan))
+
+    return await service.database.run(request.tenant.id, request.token.subject, attempt)
+
+
+def _plan(request: FhirRequest, service: Service, given: list[dict[str, Any]]) -> _Plan:
+    """Read and check all entries; refused with the problems of all of them."""
+    ids = temporary_ids(given, request.base_url)
+    plan = _Plan([])
+    problems: list[Problem] = []
+    for index, item in enumerate(given):
+        try:
+            entry = _read(request, service, ids, index, item)
+            _check(entry, plan)
+            plan.entries.append(entry)
+        except MethodNotAllowed as refusal:
+            problems += located(refusal, f"{place_of(index)}.request.method").problems
+        except Refusal as refusal:
+            if refusal.category in {Category.NOT_ALLOWED, Category.UNAUTHENTICATED}:
+                raise located(refusal, place_of(index)) from None
+            problems += located(refusal, place_of(index)).problems
+    problems += _repeated(plan.entries)
+    if problems:
+        raise Refusal(problems)
+    return plan
+
+
+def _read(request: FhirRequest, service: Service, ids: TemporaryIds, index: int, item: dict[str, Any]) -> Entry:
+    asked = item.get("request")
+    entry = read_entry(request, service.routes, index, item, url=ids.in_url(asked["url"]) if asked else None)
+    entry.request.assigned_id = ids.assigned.get(index) if entry.route.interaction == "create" else None
+    replacements = ids.replacements_for(entry.full_url)
+    if entry.request.document is not None and replacements:
+        replace_references(entry.request.document, replacements)
+    return entry
+
+
+def _check(entry: Entry, plan: _Plan) -> None:
+    route, request = entry.route, entry.request
+    if route.operation is not None and route.operation.needs_idempotency_key:
+        require_key(request)
+        plan.hashes[entry.index] = hash_of(request)
+    look = route.writes or route.reads
+    assert look is not None, "read_entry refuses other routes"
+    plan.actions[entry.index] = look(request)
+
+
+def _repeated(entries: list[Entry]) -> list[Problem]:
+    """Two entries that write the same resource, or create it on the same condition, contradict each other."""
+    seen: set[object] = set()
+    problems = []
+    for entry in entries:
+        if phase_of(entry) > UPDATES:
+            continue
+        keys: list[object] = [identity_of(entry)]
+        if entry.request.conditions.if_none_exist is not None:
+            keys.append(condition_of(entry.request))
+        if seen.intersection(keys):
+            message = "Another entry writes the same resource; send one entry for each."
+            place = f"{place_of(entry.index)}.request.url"
+            problems.append(Problem(Category.INVALID, "entry-repeated", message, place, "duplicate"))
+        seen.update(keys)
+    return problems
+
+
+async def _carry_out(tx: Transaction, request: FhirRequest, plan: _Plan) -> Answer:
+    for entry in plan.entries:
+        entry.request.renew()
+    existing = await replace_conditions(tx, plan.entries)
+    await lock_for(tx, request.context, [_touched(entry) for entry in plan.entries if _locks(entry, existing)])
+    answers = [b""] * len(plan.entries)
+    for entry in in_order(plan.entries):
+        try:
+            answer = await _answer(tx, entry, plan, existing)
+        except Refusal as refusal:
+            raise located(refusal, place_of(entry.index)) from refusal
+        answers[entry.index] = answer_entry(entry, answer)
+    return Answer(HTTPStatus.OK, bundle("transaction-response", answers))
+
+
+def _locks(entry: Entry, existing: dict[int, str]) -> bool:
+    return phase_of(entry) != READS and entry.index not in existing
+
+
+def _touched(entry: Entry) -> tuple[str, str | None, dict[str, Any] | None]:
+    request = entry.request
+    return request.resource_type, request.id or None, None if entry.route.operation else request.document
+
+
+async def _answer(tx: Transaction, entry: Entry, plan: _Plan, existing: dict[int, str]) -> Answer:
+    found = existing.get(entry.index)
+    if found is not None:
+        return answer_of_change(await as_existing(tx, entry.request.resource_type, found))
+    action = plan.actions[entry.index]
+    if entry.index in plan.hashes:
+        return await once(tx, entry.request, plan.hashes[entry.index], action)
+    return await action(tx)

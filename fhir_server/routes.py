@@ -1,0 +1,71 @@
+"""The one table of FHIR routes: what is served, by which interaction or operation, and what a token needs for it.
+
+The CapabilityStatement is derived from it. https://hl7.org/fhir/R4/http.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from fhir_server.fhir_request import FhirRequest, Reading, Writing
+from fhir_server.interactions.bundle import bundle
+from fhir_server.interactions.create import create
+from fhir_server.interactions.delete import delete
+from fhir_server.interactions.history import history
+from fhir_server.interactions.read import read
+from fhir_server.interactions.update import update
+from fhir_server.interactions.vread import vread
+from fhir_server.operations import (
+    account_balance,
+    account_post_payment,
+    invoice_cancel,
+    invoice_issue,
+    invoice_post_payment,
+)
+from fhir_server.operations.declaration import Operation
+from fhir_server.route import Route, RouteTable
+
+TYPES = ("Account", "ChargeItem", "Invoice", "PaymentNotice", "PaymentReconciliation")
+
+
+def _instance(method: str, path: str, interaction: str, permission: Any, **action: Any) -> Route:
+    return Route(method=method, path=path, interaction=interaction, types=TYPES, needs=(("", permission),), **action)
+
+
+def _operation(method: str, operation: Operation, action: Callable[[FhirRequest], Writing]) -> Route:
+    needs = [("", operation.permission), *((created, "c") for created in operation.creates)]
+    return Route(
+        method=method,
+        path=f"[type]/[id]/${operation.code}",
+        interaction="operation",
+        types=(operation.resource_type,),
+        needs=tuple(needs),
+        body="json?" if method == "POST" else "",
+        operation=operation,
+        writes=action,
+    )
+
+
+def route_table(search: Callable[[FhirRequest], Reading]) -> RouteTable:
+    """The table, with the one interaction that has settings of its own."""
+    searches: dict[str, Any] = {"interaction": "search-type", "types": TYPES, "needs": (("", "s"),), "reads": search}
+    return RouteTable(
+        [
+            Route(method="POST", path="", interaction="transaction", body="json", serves=bundle),
+            Route(method="GET", path="[type]", **searches),
+            Route(method="POST", path="[type]/_search", body="form", **searches),
+            _instance("POST", "[type]", "create", "c", body="json", writes=create),
+            _instance("GET", "[type]/[id]", "read", "r", reads=read),
+            _instance("PUT", "[type]/[id]", "update", "u", body="json", writes=update),
+            _instance("DELETE", "[type]/[id]", "delete", "d", writes=delete),
+            _instance("GET", "[type]/[id]/_history", "history-instance", "r", reads=history),
+            _instance("GET", "[type]/[id]/_history/[vid]", "vread", "r", reads=vread),
+            _operation("POST", invoice_issue.OPERATION, invoice_issue.invoice_issue),
+            _operation("POST", invoice_cancel.OPERATION, invoice_cancel.invoice_cancel),
+            _operation("POST", invoice_post_payment.OPERATION, invoice_post_payment.invoice_post_payment),
+            _operation("POST", account_post_payment.OPERATION, account_post_payment.account_post_payment),
+            _operation("POST", account_balance.OPERATION, account_balance.get_account_balance),
+            _operation("GET", account_balance.OPERATION, account_balance.get_account_balance),
+        ]
+    )

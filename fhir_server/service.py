@@ -1,0 +1,24 @@
+"""What every request is served with: made once by the composition root."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from billing.tenants import TenantDirectory
+from fhir_server.authorization.token import TokenVerifier
+from fhir_server.route import RouteTable
+from fhir_server.settings import Settings
+from storage.transaction import Database
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    settings: Settings
+    database: Database
+    tenants: TenantDirectory
+    verifier: TokenVerifier
+    routes: RouteTable
+
+    @property
+    def base_url(self) -> str:
+        return self.settings.base_url
