@@ -30,7 +30,14 @@ def create_app(settings: Settings) -> FastAPI:
         statement_timeout_seconds=settings.statement_timeout_seconds,
     )
     routes = route_table(Search.of_settings(settings))
-    service = Service(settings, database, TenantDirectory(database), built_in_verifier(settings), routes)
+    service = Service(
+        settings=settings,
+        database=database,
+        tenants=TenantDirectory(database),
+        verifier=built_in_verifier(settings),
+        routes=routes,
+        base_url=settings.base_url,
+    )
     metrics = Metrics(database.pool_statistics)
     health = Health(database, metrics)
     fhir = FhirEndpoint(service)
@@ -43,13 +50,14 @@ def create_app(settings: Settings) -> FastAPI:
 
     app = FastAPI(title="Billing", docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan)
     app.router.routes += [
+        # Routes are tried in order, so what is asked most stands first.
+        Route("/fhir/.well-known/smart-configuration", smart_configuration(settings)),
+        Route("/fhir/{path:path}", fhir),
+        Route("/fhir", fhir),
         Route("/healthz", health.healthz),
         Route("/readyz", health.readyz),
         Route("/metrics", health.metrics),
         Route("/.well-known/smart-configuration", smart_configuration(settings)),
-        Route("/fhir/.well-known/smart-configuration", smart_configuration(settings)),
-        Route("/fhir", fhir),
-        Route("/fhir/{path:path}", fhir),
     ]
     app.add_middleware(Observation, metrics=metrics)
     return app

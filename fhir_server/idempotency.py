@@ -79,7 +79,7 @@ async def once(tx: Transaction, request: FhirRequest, request_hash: str, writing
         request.operation,
         key,
         request_hash,
-        answer.status,
+        int(answer.status),
         answer.location or None,
         answer.content.decode(),
     )

@@ -16,6 +16,8 @@ from fhir_server.metrics import Metrics
 
 _is_request_id = re.compile(rb"[A-Za-z0-9._:/+=\-]{1,128}").fullmatch
 OTHER_ROUTE = "other"
+CLIENT_WENT_AWAY = 499
+"""What is counted where there was nobody to answer."""
 
 
 class Observation:
@@ -30,7 +32,7 @@ class Observation:
         began = time.perf_counter_ns()
         own_id = _request_id(scope)
         request_id.set(own_id.decode())
-        status = 500
+        status = CLIENT_WENT_AWAY
         has_begun = False
 
         async def send_with_id(message: Message) -> None:

@@ -18,7 +18,4 @@ class Service:
     tenants: TenantDirectory
     verifier: TokenVerifier
     routes: RouteTable
-
-    @property
-    def base_url(self) -> str:
-        return self.settings.base_url
+    base_url: str

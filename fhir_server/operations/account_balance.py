@@ -19,8 +19,8 @@ OPERATION = Operation(
     title="The balance of an account",
     description=(
         "Sums up an account from the journal, as of an effective date and as known at a moment:"
-        " total = unbilled + billed-patient + billed-payer - unapplied - refund-payable, and the six buckets of aging by"
-        " due date sum to what is billed."
+        " total = unbilled + billed-patient + billed-payer - unapplied - refund-payable, and the six buckets of aging"
+        " by due date sum to what is billed."
     ),
     affects_state=False,
     permission="r",

@@ -39,7 +39,7 @@ class Server:
     access: DatabaseAccess
 
     def token(self, tenant_id: str, scope: str = ALL_SCOPES, *, subject: str = "tester", **changed: Any) -> str:
-        request = {
+        request: dict[str, Any] = {
             "tenant": tenant_id,
             "scope": scope,
             "subject": subject,
@@ -109,7 +109,9 @@ class Hospital:
         return await self.create(charge_item(f"Account/{account['id']}", amount, **changed))
 
     async def draft(self, account: Json, *charges: Json, **changed: Any) -> Json:
-        return await self.create(draft_invoice(f"Account/{account['id']}", *(charge["id"] for charge in charges)))
+        return await self.create(
+            draft_invoice(f"Account/{account['id']}", *(charge["id"] for charge in charges), **changed)
+        )
 
     async def issued(self, amount: int = 100) -> tuple[Json, Json]:
         """An account and an issued invoice on it."""
