@@ -5,11 +5,12 @@ The CapabilityStatement is derived from it. https://hl7.org/fhir/R4/http.html
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from fhir_server.fhir_request import FhirRequest, Reading, Writing
 from fhir_server.interactions.bundle import bundle
+from fhir_server.interactions.capabilities import capabilities, read_definition, search_definitions
 from fhir_server.interactions.create import create
 from fhir_server.interactions.delete import delete
 from fhir_server.interactions.history import history
@@ -24,9 +25,11 @@ from fhir_server.operations import (
     invoice_post_payment,
 )
 from fhir_server.operations.declaration import Operation
+from fhir_server.responses import Answer
 from fhir_server.route import Route, RouteTable
 
 TYPES = ("Account", "ChargeItem", "Invoice", "PaymentNotice", "PaymentReconciliation")
+DEFINITIONS = ("OperationDefinition", "StructureDefinition")
 
 
 def _instance(method: str, path: str, interaction: str, permission: Any, **action: Any) -> Route:
@@ -45,6 +48,10 @@ def _operation(method: str, operation: Operation, action: Callable[[FhirRequest]
         operation=operation,
         writes=action,
     )
+
+
+def _definition(path: str, interaction: str, action: Callable[[FhirRequest, Any], Awaitable[Answer]]) -> Route:
+    return Route(method="GET", path=path, interaction=interaction, types=DEFINITIONS, is_open=True, serves=action)
 
 
 def route_table(search: Callable[[FhirRequest], Reading]) -> RouteTable:
@@ -67,5 +74,8 @@ def route_table(search: Callable[[FhirRequest], Reading]) -> RouteTable:
             _operation("POST", account_post_payment.OPERATION, account_post_payment.account_post_payment),
             _operation("POST", account_balance.OPERATION, account_balance.get_account_balance),
             _operation("GET", account_balance.OPERATION, account_balance.get_account_balance),
+            Route(method="GET", path="metadata", interaction="capabilities", is_open=True, serves=capabilities),
+            _definition("[type]/[id]", "read", read_definition),
+            _definition("[type]", "search-type", search_definitions),
         ]
     )

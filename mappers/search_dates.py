@@ -22,7 +22,8 @@ _WIDEST_DATE = timedelta(days=366)
 
 _SHAPE = re.compile(
     r"(?P<year>\d{4})(-(?P<month>\d\d)(-(?P<day>\d\d)"
-    r"(T(?P<hour>\d\d):(?P<minute>\d\d)(:(?P<second>\d\d)(\.(?P<fraction>\d{1,9}))?)?(?P<zone>Z|[+\- ]\d\d:\d\d)?)?)?)?",
+    r"(T(?P<hour>\d\d):(?P<minute>\d\d)(:(?P<second>\d\d)(\.(?P<fraction>\d{1,9}))?)?"
+    r"(?P<zone>Z|[+\- ]\d\d:\d\d)?)?)?)?",
     re.ASCII,
 )
 

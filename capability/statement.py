@@ -1,0 +1,90 @@
+"""The CapabilityStatement: what is served and nothing else. https://hl7.org/fhir/R4/capabilitystatement.html"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from capability.publication import FHIR_VERSION, VERSION, canonical, published
+from capability.served import Served, ServedType
+
+RESOURCE_TYPE = "CapabilityStatement"
+
+_DESCRIPTION = (
+    "Billing on an append-only double-entry ledger: accounts, charges, invoices and payments as FHIR R4 resources. "
+    "Statuses, balances and amounts due are derived from the journal."
+)
+_ON_SECURITY = (
+    "Bearer tokens with SMART on FHIR scopes (v1 and v2) on everything but the conformance resources; the tenant is "
+    "the token's. Operations that move money also need business scopes such as billing:payment:post."
+)
+_ON_SEARCH = (
+    "Parameters that are not listed are refused, unless the request says Prefer: handling=lenient; the self link says "
+    "what was applied. Results: _sort, _count, _total, _summary, _elements. Pages are followed by their links."
+)
+
+
+def capability_statement(served: Served) -> dict[str, Any]:
+    statement = published(RESOURCE_TYPE, "billing", "Billing", "Billing service", _DESCRIPTION)
+    return {
+        **statement,
+        "kind": "instance",
+        "software": {"name": "Billing", "version": VERSION},
+        "implementation": {"description": "This server", "url": served.base_url},
+        "fhirVersion": FHIR_VERSION,
+        "format": ["application/fhir+json", "json"],
+        "rest": [
+            {
+                "mode": "server",
+                "documentation": _ON_SEARCH,
+                "security": _security(),
+                "resource": [_resource(each) for each in served.types],
+                "interaction": [{"code": code} for code in served.system_interactions],
+            }
+        ],
+    }
+
+
+def _security() -> dict[str, Any]:
+    coding = {
+        "system": "http://terminology.hl7.org/CodeSystem/restful-security-service",
+        "code": "SMART-on-FHIR",
+        "display": "SMART-on-FHIR",
+    }
+    return {"service": [{"coding": [coding], "text": "OAuth 2.0 bearer tokens"}], "description": _ON_SECURITY}
+
+
+def _resource(served: ServedType) -> dict[str, Any]:
+    resource: dict[str, Any] = {
+        "type": served.name,
+        "profile": f"http://hl7.org/fhir/StructureDefinition/{served.name}",
+        "interaction": [{"code": code} for code in served.interactions],
+        "versioning": "versioned" if served.is_kept else "no-version",
+    }
+    if served.documentation:
+        resource["documentation"] = served.documentation
+    if served.is_kept:
+        resource |= {
+            "readHistory": "vread" in served.interactions,
+            "updateCreate": "update" in served.interactions,
+            "conditionalCreate": "create" in served.interactions,
+            "conditionalRead": "full-support",
+            "conditionalUpdate": False,
+            "conditionalDelete": "not-supported",
+            "referencePolicy": ["literal", "logical", "enforced"],
+        }
+    if served.parameters:
+        resource["searchParam"] = [
+            {
+                "name": each.name,
+                "definition": each.definition,
+                "type": each.type,
+                **({"documentation": each.documentation} if each.documentation else {}),
+            }
+            for each in served.parameters
+        ]
+    if served.operations:
+        resource["operation"] = [
+            {"name": each.code, "definition": canonical("OperationDefinition", each.id), "documentation": each.title}
+            for each in served.operations
+        ]
+    return resource

@@ -1,0 +1,102 @@
+"""The capabilities interaction, and the definitions that the CapabilityStatement refers to. All are open to everyone.
+
+https://hl7.org/fhir/R4/http.html#capabilities
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from http import HTTPStatus
+
+from capability.conformance import DEFINITION_PARAMETERS, Conformance, Definition
+from capability.search_documentation import served_parameter
+from capability.served import Served, ServedParameter, ServedType
+from fhir_server.fhir_request import FhirRequest, Query, take
+from fhir_server.responses import Answer, bundle, json_string
+from fhir_server.route import RouteTable
+from fhir_server.service import Service
+from ledger.errors import invalid, not_found
+from mappers import MAPPERS
+from mappers.search_query import encode_query
+from mappers.search_text import split_values, unescaped
+from storage.search_folding import fold
+
+
+async def capabilities(request: FhirRequest, service: Service) -> Answer:
+    mode = take(list(request.query), "mode")
+    if mode not in {None, "full", "normative"}:
+        raise invalid("mode-not-supported", "mode is full or normative; there is no terminology here.", issue="value")
+    return Answer(HTTPStatus.OK, _conformance(service.routes, service.base_url).statement)
+
+
+async def read_definition(request: FhirRequest, service: Service) -> Answer:
+    found = _conformance(service.routes, service.base_url).definition(request.resource_type, request.id)
+    if found is None:
+        raise not_found("not-found", f"There is no {request.resource_type}/{request.id}.")
+    return Answer(HTTPStatus.OK, found.content)
+
+
+async def search_definitions(request: FhirRequest, service: Service) -> Answer:
+    """All that match, on one page: they are few."""
+    found = _conformance(service.routes, service.base_url).definitions(request.resource_type)
+    applied: Query = []
+    for name, value in request.query:
+        if name in {parameter.name for parameter in DEFINITION_PARAMETERS}:
+            found = [each for each in found if _matches(each, name, value)]
+            applied.append((name, value))
+        elif request.preferences.is_lenient is not True:
+            known = ", ".join(parameter.name for parameter in DEFINITION_PARAMETERS)
+            message = f"'{name[:60]}' is no search parameter of {request.resource_type}. There are: {known}."
+            raise invalid("unknown-search-parameter", message, issue="not-supported")
+    base = f"{request.base_url}/{request.resource_type}"
+    url = f"{base}?{encode_query(applied)}" if applied else base
+    entries = [_entry(f"{base}/{each.id}", each) for each in found]
+    return Answer(HTTPStatus.OK, bundle("searchset", entries, total=len(found), links=[("self", url)]))
+
+
+def _matches(definition: Definition, name: str, value: str) -> bool:
+    wanted = [unescaped(each) for each in split_values(value)]
+    match name:
+        case "_id":
+            return definition.id in wanted
+        case "url":
+            return definition.url in wanted
+        case _:
+            return any(fold(definition.name).startswith(fold(each)) for each in wanted if each)
+
+
+def _entry(url: str, definition: Definition) -> bytes:
+    return b'{"fullUrl":%b,"resource":%b,"search":{"mode":"match"}}' % (json_string(url), definition.content)
+
+
+@lru_cache(maxsize=4)
+def _conformance(routes: RouteTable, base_url: str) -> Conformance:
+    return Conformance(served_by(routes, base_url))
+
+
+def served_by(routes: RouteTable, base_url: str) -> Served:
+    """What the table of routes serves, as data."""
+    system = {route.interaction for route in routes.routes if not route.types}
+    return Served(
+        base_url=base_url,
+        types=tuple(_served_type(routes, name) for name in routes.types),
+        # One route takes both kinds of Bundle.
+        system_interactions=("transaction", "batch") if "transaction" in system else (),
+    )
+
+
+def _served_type(routes: RouteTable, name: str) -> ServedType:
+    own = [route for route in routes.routes if name in route.types]
+    is_kept = name in MAPPERS
+    return ServedType(
+        name=name,
+        interactions=tuple(dict.fromkeys(route.interaction for route in own if route.operation is None)),
+        parameters=_parameters(name) if is_kept else DEFINITION_PARAMETERS,
+        operations=tuple(dict.fromkeys(route.operation for route in own if route.operation is not None)),
+        is_kept=is_kept,
+    )
+
+
+def _parameters(name: str) -> tuple[ServedParameter, ...]:
+    declared = sorted(MAPPERS[name].search_parameters, key=lambda parameter: parameter.code)
+    return tuple(map(served_parameter, declared))
