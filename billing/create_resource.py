@@ -41,7 +41,7 @@ async def create_resource(
     *,
     resource_id: str | None = None,
 ) -> Change:
-    """Create a resource from a valid document, which is used up. `resource_id`: the id that the client chose."""
+    """Create a resource from a valid document. `resource_id`: the id that the client chose."""
     references = own_references(document, context.base_url)
     keys = keys_of(context, document)
     hash_of_content = content_hash(document) if keys else ""

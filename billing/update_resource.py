@@ -45,7 +45,7 @@ async def update_resource(
     *,
     if_match: frozenset[int] | None = None,
 ) -> Change:
-    """Update a resource from a valid document, which is used up; creates it where it is not there.
+    """Update a resource from a valid document; creates it where it is not there.
 
     `if_match`: the versions of which the current one must be one, else refused as precondition.
     """
