@@ -123,13 +123,13 @@ NOT_ENUMERATED = {
     "languages": st.sampled_from(["en", "fa-AF", "ps", "ar-AE", "zh-Hans-CN", "de-DE-1996"]),
     "mimetypes": st.sampled_from(["text/plain", "application/fhir+json", "application/pdf; version=1.7"]),
 }
-# What is contained: types without a definition of ours, each with a typical element, and one with a definition.
-CONTAINED = {
-    "Patient": "gender",
-    "Organization": "name",
-    "Practitioner": "gender",
-    "Encounter": "status",
-    "Account": "",
+# What is contained: types without a definition of ours, each with what it needs, and one with a definition.
+CONTAINED: dict[str, Json] = {
+    "Patient": {"active": True, "birthDate": "1990-02"},
+    "Organization": {"name": "شفاخانه", "alias": ["Kabul", "کابل"]},
+    "Practitioner": {"name": [{"family": "Karimi"}]},
+    "Encounter": {"status": "finished", "class": {"code": "AMB"}},
+    "Account": {},
 }
 
 
@@ -245,7 +245,7 @@ class _Drawing:
     def contained_resource(self, kind: str, id_: str) -> Json:
         if kind in definitions().types:
             return {"resourceType": kind, **self.elements(kind, DEPTH_MAX, without=("meta",)), "id": id_}
-        value: Json = {"resourceType": kind, "id": id_, CONTAINED[kind]: self.draw(_codes)}
+        value: Json = {"resourceType": kind, "id": id_, **CONTAINED[kind]}
         if self.draw(st.booleans()):
             value["extension"] = [self.extension(DEPTH_MAX)]
         return value

@@ -104,6 +104,16 @@ EVERY_ONE = [
     SEARCH_PARAMETER, COMPARTMENT, STRUCTURE,
 ]  # fmt: skip
 
+TYPES = ["Account", "ChargeItem", "Invoice", "PaymentNotice", "PaymentReconciliation"]
+
+JUNK: list[Any] = [
+    None, True, False, 0, -1, 2**40, Decimal("1E+3"), Decimal("0.00"), "", " ", "x", "#", "#x", "\x00", "2026-02-30",
+    [], {}, [None], [[]], [{}], {"": 1}, {"id": "a"}, {"reference": 1}, {"reference": "#x"}, {"value": []},
+    {"resourceType": "Patient"}, {"resourceType": []}, {"url": 1}, {"extension": [{}]}, {"start": 1, "end": []},
+    {"start": "2026-99", "end": "x"}, {"status": "generated", "div": "<div>"}, {"entry": [1], "type": []}, "a" * 70,
+]  # fmt: skip
+"""Values that are wrong in most places."""
+
 REMOVED = object()
 
 
@@ -135,3 +145,10 @@ def holding(**value: Any) -> Json:
 def containing(*contained: Json, owner: str = "#o") -> Json:
     """An account with contained resources, owned by the one that `owner` refers to."""
     return changed(ACCOUNT, contained=list(contained), owner={"reference": owner})
+
+
+def objects_in(value: Any) -> list[Json]:
+    """Every object in a value, itself first."""
+    if isinstance(value, dict):
+        return [value, *(item for child in value.values() for item in objects_in(child))]
+    return [item for child in value for item in objects_in(child)] if isinstance(value, list) else []
