@@ -178,7 +178,7 @@ class PostgresProcess:
         arguments = ["-D", str(self.cluster)]
         for name, value in self.settings.items():
             arguments += ["-c", f"{name}={value}"]
-        with self.log_file.open("ab") as log_file:
+        with open(self.log_file, "ab", opener=_only_for_its_owner) as log_file:
             process = subprocess.Popen(
                 command_of(self.account, self.binaries.program("postgres"), arguments),
                 stdin=subprocess.DEVNULL,
@@ -227,6 +227,10 @@ def stop_left_behind(cluster: Path) -> None:
         else:
             return
     raise EmbeddedPostgresError(f"PostgreSQL (process {pid_file.pid}), left behind on {cluster}, does not stop")
+
+
+def _only_for_its_owner(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
 
 
 def _disarm_stale_pid_file(cluster: Path) -> None:

@@ -142,8 +142,9 @@ def test_a_server_that_was_left_running_is_stopped_first(data_dir: Path) -> None
         "-c",
         f"unix_socket_directories={postgres.home}",
     ]
+    account = account_for(postgres.home)
     with subprocess.Popen(
-        command_of(account_for(postgres.home), postgres.binaries.program("postgres"), arguments),
+        command_of(account, postgres.binaries.reachable_by(account).program("postgres"), arguments),
         env=plain_environment(),
         stderr=subprocess.DEVNULL,
     ) as left_behind:
