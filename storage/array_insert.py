@@ -1,11 +1,13 @@
 """Adding rows as arrays: one statement a table, however many rows.
 
-`INSERT INTO t (a, b) SELECT * FROM unnest($1::text[], $2::int[])`: made once from the table's columns.
+`INSERT INTO t (a, b) SELECT * FROM unnest($1::text[], $2::int[])`: made once from the table's columns. A few rows go as
+VALUES: arrays of one or two cost more to write and to read than they save.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import chain
 from typing import Any, LiteralString
 
 import sqlalchemy as sa
@@ -13,11 +15,13 @@ from sqlalchemy.dialects import postgresql as pg
 
 from storage.pipeline import Statement
 
+_FEW = 4
+
 
 class ArrayInsert:
     """The statements that add rows to a table. `order`: parents before children, as `storage.tables` lists them."""
 
-    __slots__ = ("_many", "_one", "columns", "order")
+    __slots__ = ("_few", "_many", "columns", "order")
 
     def __init__(self, table: sa.Table, order: int) -> None:
         self.columns = written_columns(table)
@@ -34,14 +38,24 @@ class ArrayInsert:
         )
         aliases = ", ".join(f"c{number}" for number in range(1, len(types) + 1))
         self._many = Statement(made_of_tables(f"{into} SELECT {values} FROM unnest({arrays}) AS added({aliases})"))
-        parameters = ", ".join(f"${number}::{type_}" for number, type_ in enumerate(types, 1))
-        self._one = Statement(made_of_tables(f"{into} VALUES ({parameters})"))
+        self._few = [
+            Statement(made_of_tables(f"{into} VALUES {_values(types, count)}")) for count in range(1, _FEW + 1)
+        ]
 
     def query(self, rows: Sequence[Sequence[Any]]) -> tuple[Statement, Sequence[Any]]:
-        """The statement that adds the rows, with its parameters; a single row goes without the arrays' detour."""
-        if len(rows) == 1:
-            return self._one, rows[0]
+        """The statement that adds the rows, with its parameters."""
+        if len(rows) <= _FEW:
+            return self._few[len(rows) - 1], list(chain.from_iterable(rows))
         return self._many, [list(values) for values in zip(*rows, strict=True)]
+
+
+def _values(types: Sequence[str], count: int) -> str:
+    """`($1::text, $2::int), ($3::text, $4::int)` for two rows of two columns."""
+    rows = (
+        ", ".join(f"${row * len(types) + number}::{type_}" for number, type_ in enumerate(types, 1))
+        for row in range(count)
+    )
+    return ", ".join(f"({row})" for row in rows)
 
 
 def made_of_tables(sql: str) -> LiteralString:

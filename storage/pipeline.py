@@ -58,10 +58,14 @@ def _array(values: Sequence[Any]) -> bytes:
 
 
 def _element(value: Any) -> bytes:
-    text = parameter(value)
-    if text is None:
+    if value is None:
         return b"NULL"
-    return b'"' + text.replace(b"\\", b"\\\\").replace(b'"', b'\\"') + b'"'
+    text = _TEXT_OF[type(value)](value)
+    if type(value) is int:
+        return text
+    if b"\\" in text or b'"' in text:
+        text = text.replace(b"\\", b"\\\\").replace(b'"', b'\\"')
+    return b'"' + text + b'"'
 
 
 _TEXT_OF: dict[type, Callable[[Any], bytes]] = {
