@@ -13,6 +13,7 @@ from fhir_server.commands.restore import restore
 from fhir_server.commands.serve import serve
 from fhir_server.commands.settings import settings
 from fhir_server.commands.setup_database import setup_database
+from fhir_server.commands.tenants import tenants
 from fhir_server.commands.test import PASS_EVERYTHING_ON, test
 from fhir_server.commands.token import token
 from fhir_server.commands.upgrade import upgrade
@@ -25,6 +26,7 @@ cli = typer.Typer(
 )
 cli.command()(serve)
 cli.command()(token)
+cli.add_typer(tenants, name="tenants")
 cli.command()(backup)
 cli.command()(restore)
 cli.command()(upgrade)

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
+from typing import TypeVar
 
 from fhir_server.settings import Settings, variable_of
+from fhir_server.worker_processes import ServeError
 from storage.embedded_postgres import EmbeddedPostgres
 from storage.roles import Role
+from storage.transaction import Database
 
 log = logging.getLogger(__name__)
+
+Result = TypeVar("Result")
 
 _URL_SETTINGS = {
     Role.APP: "database_url",
@@ -38,6 +44,32 @@ def reachable_database(settings: Settings) -> Iterator[Settings]:
     else:
         with EmbeddedPostgres(settings.data_dir).attached() as postgres:
             yield with_urls_of(postgres, settings)
+
+
+@contextmanager
+def migrated_database(settings: Settings) -> Iterator[Settings]:
+    """The same, at the schema of this release: for a command that may well be the first on a data directory."""
+    with reachable_database(settings) as reachable:
+        if reachable.migrate_database_url:
+            migrate(reachable)
+        yield reachable
+
+
+def run_as(role: Role, settings: Settings, work: Callable[[Database], Awaitable[Result]]) -> Result:
+    """Do the work on one connection of that role to the database that these settings name."""
+    url = getattr(settings, _URL_SETTINGS[role])
+    if not url:
+        raise ServeError(f"{url_variable(role)} is not set, and this needs it")
+    return asyncio.run(_with_connection(url, work))
+
+
+async def _with_connection(url: str, work: Callable[[Database], Awaitable[Result]]) -> Result:
+    database = Database(url, size_max=1)
+    await database.open()
+    try:
+        return await work(database)
+    finally:
+        await database.close()
 
 
 def migrate(settings: Settings) -> None:
