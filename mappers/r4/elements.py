@@ -1,18 +1,17 @@
 """Compiles the definitions table into checks: one function per type, made once, that walks an object and its children.
 
 A check gives None for what is right, so that what is right costs least: places are put together only on the way back
-from a fault.
+from a fault. Past PROBLEMS_MAX faults no more are looked for.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from mappers.r4.bindings import code_check
 from mappers.r4.definitions import ElementDefinition, TypeDefinition, is_primitive, json_names, resource_types
 from mappers.r4.extensions import absolute_url_rule, modifier_extension_check
-from mappers.r4.faults import Check, Fault, Rule, Scope, json_type, listed, one, shown, step, within
+from mappers.r4.faults import PROBLEMS_MAX, Check, Fault, Rule, Scope, json_type, listed, one, shown, step, within
 from mappers.r4.narrative import xhtml_check
 from mappers.r4.primitive_extensions import primitive_extension_rule, without_explained_nulls
 from mappers.r4.primitives import primitive_check
@@ -72,8 +71,8 @@ class _Plan:
         self.required = tuple(
             (element, "_" + element) for element, about in definition.elements.items() if about.min and not about.choice
         )
-        self.choices = tuple(_choice(element, about) for element, about in definition.elements.items() if about.choice)
-        rules = [ALL_INVARIANTS[key] for key in definition.constraints if key not in CHECKED_ELSEWHERE]
+        rules = [_choice(element, about) for element, about in definition.elements.items() if about.choice]
+        rules += [ALL_INVARIANTS[key] for key in definition.constraints if key not in CHECKED_ELSEWHERE]
         rules += [absolute_url_rule] if name == "Extension" else []
         self.rules: tuple[Rule, ...] = tuple(dict.fromkeys(rules))
         self.check = self.check_with(())
@@ -97,10 +96,10 @@ class _Plan:
     def _is_attribute(self, element: str) -> bool:
         return element == "id" or (self.name, element) in _WITHOUT_EXTENSIONS
 
-    def check_with(self, rules: Sequence[Rule]) -> Check:
+    def check_with(self, further: tuple[Rule, ...]) -> Check:
         """The check of the type with further rules."""
-        elements, required, choices = self.elements, self.required, self.choices
-        all_rules = (*self.rules, *rules)
+        elements, required = self.elements, self.required
+        rules = (*self.rules, *further)
         is_resource = self.definition.kind == "resource"
 
         def check(value: Any, scope: Scope) -> list[Fault] | None:
@@ -113,18 +112,16 @@ class _Plan:
                 element = elements.get(name)
                 wrong = self._unusual(name, value, scope) if element is None else element(item, scope)
                 if wrong is not None:
-                    found = self._add_faults(found, name, wrong, value)
+                    found = _joined(found, self._of_child(name, wrong, value))
+                    if found is not None and len(found) > PROBLEMS_MAX:
+                        return found
             for name, extended in required:
                 if name not in value and extended not in value:
-                    found = (found or []) + _missing(name, step(name))
-            for choice in choices:
-                wrong = choice(value, scope)
-                if wrong is not None:
-                    found = (found or []) + wrong
-            for rule in all_rules:
+                    found = _joined(found, _missing(name, step(name)))
+            for rule in rules:
                 wrong = rule(value, scope)
                 if wrong is not None:
-                    found = (found or []) + wrong
+                    found = _joined(found, wrong)
             return found
 
         return check
@@ -139,19 +136,18 @@ class _Plan:
         for element, about in self.definition.elements.items():
             if about.choice and name.startswith(element):
                 names = json_names(element, about)
-                message = f"{shown(name)} is not an element of {self.name}; as {element}[x] send one of {listed(names)}."
+                message = (
+                    f"{shown(name)} is not an element of {self.name}; as {element}[x] send one of {listed(names)}."
+                )
             elif name.lower() == element.lower():
                 message = f"{shown(name)} is not an element of {self.name}; send {element}."
         return one("unknown-element", message, "structure")
 
-    def _add_faults(
-        self, found: list[Fault] | None, name: str, wrong: list[Fault], value: dict[str, Any]
-    ) -> list[Fault] | None:
+    def _of_child(self, name: str, wrong: list[Fault], value: dict[str, Any]) -> list[Fault] | None:
+        """The faults of a child, seen from here."""
         beside = value.get("_" + name)
         remaining = without_explained_nulls(wrong, beside) if beside is not None else wrong
-        if remaining is None:
-            return found
-        return (found or []) + within(self.labels.get(name) or step(name), remaining)
+        return within(self.labels.get(name) or step(name), remaining) if remaining else None
 
 
 def _value_check(
@@ -188,7 +184,9 @@ def _array_check(check: Check) -> Check:
         for index, item in enumerate(value):
             wrong = check(item, scope)
             if wrong is not None:
-                found = (found or []) + within(f"[{index}]", wrong)
+                found = _joined(found, within(f"[{index}]", wrong))
+                if found is not None and len(found) > PROBLEMS_MAX:
+                    return found
         if not value:
             return one("empty", "An array must not be empty; leave the element out instead.", "invalid")
         return found
@@ -267,6 +265,14 @@ def _wrong_object(value: Any) -> list[Fault]:
     if isinstance(value, list):
         return one("not-single", "The element does not repeat: send an object, not an array.", "structure")
     return one("wrong-json-type", f"The element must be an object, not {json_type(value)}.", "structure")
+
+
+def _joined(found: list[Fault] | None, more: list[Fault] | None) -> list[Fault] | None:
+    """Both; `found` grows in place, because an array may hold as many faults as items."""
+    if found is None:
+        return None if more is None else list(more)
+    found += more or ()
+    return found
 
 
 def _missing(name: str, path: str) -> list[Fault]:

@@ -11,7 +11,7 @@ PROBLEMS_MAX = 200
 
 SHOWN_MAX = 60
 DIGITS_SHOWN_MAX = 11
-"""A value with more digits could be a card number: it is named by its place and not repeated."""
+"""A text with more digits could hold a card number, which is not repeated to anybody."""
 
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _FHIRPATH_WORDS = frozenset({"div", "mod", "and", "or", "xor", "implies", "true", "false"})
@@ -62,19 +62,22 @@ def within(prefix: str, faults: Iterable[Fault]) -> list[Fault]:
 
 def step(name: str) -> str:
     """A FHIRPath step to a child; what is no plain identifier there is delimited."""
+    name = shortened(name)
     if _IDENTIFIER.fullmatch(name) and name not in _FHIRPATH_WORDS:
         return "." + name
-    return ".`" + shortened(name).replace("\\", "\\\\").replace("`", "\\`") + "`"
+    return ".`" + name.replace("\\", "\\\\").replace("`", "\\`") + "`"
 
 
 def shown(value: str) -> str:
-    """A value as a message may begin with it: short, quoted, and never one that could be a card number."""
-    if sum(map(str.isdigit, value[: 4 * SHOWN_MAX])) > DIGITS_SHOWN_MAX:
-        return "The value"
+    """A value in quotes, as a message may repeat it."""
     return f"'{shortened(value)}'"
 
 
 def shortened(value: str) -> str:
+    """The beginning of the text; nothing of what could be a card number."""
+    beginning = value[: SHOWN_MAX + 1]
+    if sum(map(str.isdigit, beginning)) > DIGITS_SHOWN_MAX:
+        return "…"
     return value if len(value) <= SHOWN_MAX else value[:SHOWN_MAX] + "…"
 
 

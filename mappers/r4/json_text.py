@@ -18,7 +18,7 @@ from typing import Any
 import msgspec
 
 from ledger.errors import Category, Problem, Refusal, invalid
-from mappers.r4.faults import PROBLEMS_MAX, shortened, step
+from mappers.r4.faults import PROBLEMS_MAX, step
 
 DEPTH_MAX = 64
 DIGITS_MAX = 40
@@ -225,7 +225,7 @@ def _places(root: dict[str, Any]) -> Iterator[tuple[str, Any]]:
         place, item = pending.pop()
         yield place, item
         if isinstance(item, dict):
-            pending += [(place + step(shortened(key)), child) for key, child in reversed(item.items())]
+            pending += [(place + step(key), child) for key, child in reversed(item.items())]
         elif isinstance(item, list):
             pending += [(f"{place}[{index}]", child) for index, child in reversed(list(enumerate(item)))]
 

@@ -11,7 +11,7 @@ from collections.abc import Container, Mapping
 from typing import Any
 
 from mappers.r4.contained import contained_rule
-from mappers.r4.faults import Check, Fault, Scope, one, shown, step, within
+from mappers.r4.faults import PROBLEMS_MAX, Check, Fault, Scope, one, shown, step, within
 from mappers.r4.narrative import xhtml_check
 from mappers.r4.primitive_extensions import without_explained_nulls
 from mappers.r4.primitives import primitive_check, wrong_json_type
@@ -41,6 +41,8 @@ def undefined_resource_check(common: Mapping[str, Check], primitive_extension: C
             else:
                 wrong = without_explained_nulls(anything(name, item, scope) or [], value.get("_" + name))
             found += within(step(name.removeprefix("_")), wrong or [])
+            if len(found) > PROBLEMS_MAX:
+                break
         return found
 
     def anything(name: str, value: Any, scope: Scope) -> list[Fault] | None:
@@ -61,6 +63,8 @@ def undefined_resource_check(common: Mapping[str, Check], primitive_extension: C
         for index, item in enumerate(value):
             wrong = wrong_json_type(item, "one value") if isinstance(item, list) else anything(name, item, scope)
             found += within(f"[{index}]", wrong or [])
+            if len(found) > PROBLEMS_MAX:
+                break
         return found
 
     def text(name: str, value: str, scope: Scope) -> list[Fault] | None:

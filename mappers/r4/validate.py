@@ -50,6 +50,6 @@ def _problems(root: str, faults: list[Fault]) -> list[Problem]:
         for fault in faults[:PROBLEMS_MAX]
     ]
     if len(faults) > PROBLEMS_MAX:
-        message = f"{len(faults) - PROBLEMS_MAX} more problems are not listed; mend these first."
+        message = f"There are more problems than the {PROBLEMS_MAX} that are listed; mend these first."
         listed.append(Problem(Category.INVALID, "more-problems", message, root, "invalid"))
     return listed

@@ -203,7 +203,19 @@ def test_the_problems_that_are_listed_are_limited() -> None:
 
     assert len(problems) == 201
     assert (problems[-1].code, problems[-1].expression) == ("more-problems", "Account")
-    assert "800 more" in problems[-1].message
+
+
+def test_a_flood_of_problems_is_looked_at_no_further() -> None:
+    flood = changed(CHARGE, definitionUri=[""] * 1_000_000, account=[{"x": 1}] * 1_000_000)
+
+    assert len(validate(flood)) == 201
+
+
+def test_neither_a_message_nor_a_place_repeats_what_could_be_a_card_number() -> None:
+    problems = validate(changed(ACCOUNT, {"card4111111111111111": 1, "status": "4111-1111-1111-1111"}))
+
+    assert len(problems) == 2
+    assert not any("1111" in problem.message + problem.expression for problem in problems)
 
 
 def test_nesting_that_no_json_border_would_let_in_is_a_problem_and_no_error() -> None:
