@@ -54,6 +54,10 @@ class WorkerProcesses:
         self._settings = ""
         self._processes = [self._spawn() for _ in range(settings.worker_count)]
 
+    @property
+    def pids(self) -> list[int]:
+        return [process.pid for process in self._processes]
+
     def serve(self, settings: Settings) -> None:
         """Let them serve; return when they answer."""
         self._settings = settings.model_dump_json()
