@@ -1,0 +1,149 @@
+"""The examples and the README's commands, run as a newcomer runs them against `./run serve --demo`.
+
+What the programs print is compared with what is checked in beside them, ids and times replaced. After a change that is
+meant, BILLING_WRITE_EXAMPLES=1 ./run test tests/acceptance/test_examples.py writes it anew.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from storage.embedded_postgres import EmbeddedPostgres
+from tests.checkout import CHECKOUT
+
+EXAMPLES = CHECKOUT / "examples"
+IS_CI = os.environ.get("BILLING_CI") == "1"
+
+_ID = re.compile(r"\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b")
+_REPLACED = (
+    (re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|\+00:00)"), "<time>"),
+    (re.compile(r"\b\d{4}-\d\d-\d\d\b"), "<date>"),
+    (re.compile(r"\bINV-\d{4}-\d{6}\b"), "<number>"),
+    # The whole database is checked, and other examples have written to it by then.
+    (re.compile(r"(?<![\w.])\d[\d,]*(?= [a-z])"), "<count>"),
+)
+
+
+@dataclass(frozen=True)
+class DemoServer:
+    base_url: str
+    token: str
+    data_dir: Path
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return {
+            **os.environ,
+            "BASE_URL": self.base_url,
+            "TOKEN": self.token,
+            "BILLING_DATA_DIR": str(self.data_dir),
+            "PYTHONWARNINGS": "error",
+        }
+
+
+@pytest.fixture(scope="module")
+def demo_server() -> Iterator[DemoServer]:
+    """`./run serve --demo` with a data directory of its own, which every account can reach."""
+    parent = Path(tempfile.mkdtemp(prefix="billing-examples-"))
+    parent.chmod(0o711)
+    data_dir = parent / "data"
+    log = parent / "log"
+    command = [str(CHECKOUT / "run"), "serve", "--demo", "--port", "0", "--workers", "1", "--data-dir", str(data_dir)]
+    with (
+        log.open("w") as errors,
+        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True) as process,
+    ):
+        try:
+            assert process.stdout is not None
+            said: list[str] = []
+            for line in process.stdout:
+                said.append(line.rstrip("\n"))
+                if line.startswith("ready "):
+                    break
+            assert len(said) == 5, log.read_text()
+            assert said[0].startswith("tenant demo (AFN)")
+            yield DemoServer(said[4].removeprefix("ready "), said[1].removeprefix("token "), data_dir)
+        finally:
+            process.terminate()
+    shutil.rmtree(EmbeddedPostgres(data_dir).home, ignore_errors=True)
+    shutil.rmtree(parent)
+
+
+def without_ids(text: str) -> str:
+    """The text with what differs each time replaced: ids in the order in which they come."""
+    seen: dict[str, str] = {}
+    text = _ID.sub(lambda match: seen.setdefault(match[0], f"<id-{len(seen) + 1}>"), text)
+    for pattern, replacement in _REPLACED:
+        text = pattern.sub(replacement, text)
+    return text
+
+
+def compare(file: Path, printed: str) -> None:
+    if os.environ.get("BILLING_WRITE_EXAMPLES") == "1":
+        file.write_text(printed, encoding="utf-8")
+    assert printed.splitlines() == file.read_text(encoding="utf-8").splitlines()
+
+
+def run(server: DemoServer, *command: str | Path, cwd: Path) -> str:
+    done = subprocess.run(command, env=server.environment, cwd=cwd, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_the_walk_through_in_curl_leads_from_a_charge_to_a_balanced_invoice(
+    demo_server: DemoServer, tmp_path: Path
+) -> None:
+    printed = run(demo_server, "bash", EXAMPLES / "walk-through.sh", cwd=tmp_path)
+    compare(EXAMPLES / "walk-through.out", without_ids(printed))
+
+
+@pytest.mark.parametrize("name", ["fhirpy_walk_through", "typed_models"])
+def test_the_python_examples_print_what_is_checked_in(demo_server: DemoServer, tmp_path: Path, name: str) -> None:
+    printed = run(demo_server, sys.executable, EXAMPLES / f"{name}.py", cwd=tmp_path)
+    compare(EXAMPLES / f"{name}.out", without_ids(printed))
+
+
+def test_the_commands_of_the_readme_lead_to_a_balanced_invoice(demo_server: DemoServer, tmp_path: Path) -> None:
+    readme = (CHECKOUT / "README.md").read_text(encoding="utf-8")
+    section = readme.split("## Drive it with curl")[1].split("\n## ")[0]
+    blocks = re.findall(r"```sh\n(.*?)```", section, re.DOTALL)
+    assert sum(block.count("curl ") for block in blocks) >= 5
+    script = "\n".join(blocks).replace("http://127.0.0.1:8080/fhir", demo_server.base_url)
+    script = script.replace("./run", str(CHECKOUT / "run"))
+    printed = run(demo_server, "bash", "-euc", script, cwd=tmp_path)
+    shown = re.findall(r"```json\n(.*?)```", section, re.DOTALL)
+    assert shown, "the README shows what is answered"
+    for answer in shown:
+        assert without_ids(answer) in without_ids(printed)
+
+
+def test_the_postman_collection_passes(demo_server: DemoServer) -> None:
+    newman = os.environ.get("BILLING_NEWMAN") or shutil.which("newman")
+    if newman is None:
+        assert not IS_CI, "newman is missing, and .ci/run is to install it"
+        pytest.skip("newman is not installed: npm install --prefix DIRECTORY newman, then set BILLING_NEWMAN or PATH")
+    done = subprocess.run(
+        [
+            newman,
+            "run",
+            EXAMPLES / "postman" / "billing.postman_collection.json",
+            *("--environment", EXAMPLES / "postman" / "local.postman_environment.json"),
+            *("--env-var", f"baseUrl={demo_server.base_url}"),
+            *("--env-var", f"token={demo_server.token}"),
+            *("--color", "off"),
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
