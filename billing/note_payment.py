@@ -22,7 +22,7 @@ from storage.transaction import Transaction
 async def note_payment(tx: Transaction, context: Context, notice: PaymentNotice, *, base_version: int = 0) -> Change:
     payment = await _payment(tx, notice)
     change = record_creation(tx, notice, base_version=base_version)
-    if _clears(notice):
+    if clears(notice):
         await _clear(tx, context, notice, payment)
     return change
 
@@ -31,19 +31,19 @@ async def change_notice(tx: Transaction, context: Context, notice: PaymentNotice
     if previous.status == "entered-in-error" and notice.status != previous.status:
         raise conflict("invalid-state", "entered-in-error is final; send another notice.", "PaymentNotice.status")
     payment = await _payment(tx, notice)
-    if _clears(previous) and _clears(notice):
+    if clears(previous) and clears(notice):
         if (notice.payment_id, notice.amount) != (previous.payment_id, previous.amount):
             raise conflict("posted", "The notice cleared its payment; cancel it, then send another.", "PaymentNotice")
         return record_update(tx, notice, previous)
     change = record_update(tx, notice, previous)
-    if _clears(previous):
+    if clears(previous):
         await _take_back(tx, context, notice)
-    elif _clears(notice):
+    elif clears(notice):
         await _clear(tx, context, notice, payment)
     return change
 
 
-def _clears(notice: PaymentNotice) -> bool:
+def clears(notice: PaymentNotice) -> bool:
     return notice.status == "active" and any(row.value == "cleared" for row in notice.indexed("payment-status"))
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol, TypeVar
 from weakref import WeakKeyDictionary
@@ -22,12 +22,14 @@ from psycopg_pool import AsyncConnectionPool
 from ledger.account import AccountBalance
 from ledger.errors import Category, Refusal, refuse
 from storage.array_insert import ArrayInsert
+from storage.check_snapshot import Snapshot
 from storage.pipeline import Pipeline, Row, Statement, prepare_connection
 from storage.refusals import refusal_of
 
 Result = TypeVar("Result")
 
 _BEGIN = Statement("BEGIN ISOLATION LEVEL READ COMMITTED")
+_BEGIN_SNAPSHOT = Statement("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
 _COMMIT = Statement("COMMIT")
 _ROLLBACK = Statement("ROLLBACK")
 _SET_TENANT = Statement("SELECT set_config('billing.tenant', $1::text, true)")
@@ -209,6 +211,20 @@ class Database:
                 return (await pipeline.run([(_SET_TENANT, (tenant_id,)), *statements]))[1:]
             except psycopg.Error as error:
                 raise _translated(error) from error
+
+    @asynccontextmanager
+    async def snapshot(self) -> AsyncIterator[Snapshot]:
+        """One unchanging view of all tenants for as long as the block lasts, for a role that may see them."""
+        async with self._pipeline() as pipeline:
+            await pipeline.run([(_BEGIN_SNAPSHOT, ())])
+            try:
+                snapshot = Snapshot(pipeline)
+                await snapshot.prepare()
+                yield snapshot
+            finally:
+                # A connection that is gone has taken the transaction with it.
+                with suppress(psycopg.Error):
+                    await pipeline.run([(_ROLLBACK, ())])
 
     @asynccontextmanager
     async def transaction(self, tenant_id: str, actor: str) -> AsyncIterator[Transaction]:
