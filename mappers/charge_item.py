@@ -74,7 +74,7 @@ CHARGE_ITEM = Mapper(
         _parameter("enterer", "reference", "enterer", ReferenceColumn("enterer"), ENTERERS),
         _parameter("factor-override", "number", "factorOverride", NumberColumn("factor_override")),
         _parameter("identifier", "token", "identifier", IndexRows("identifier")),
-        _parameter("occurrence", "date", "occurrence", DateColumns("occurrence")),
+        _parameter("occurrence", "date", "occurrence", DateColumns("occurrence", "occurrence_date_time")),
         _parameter(
             "patient", "reference", "subject.where(resolve() is Patient)", ReferenceColumn("subject"), "Patient"
         ),

@@ -11,15 +11,22 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Literal
 
-from storage.search_criteria import Criterion, compared, either, every
+from storage.search_criteria import (
+    Criterion,
+    Operator,
+    absent,
+    arms,
+    compared,
+    either,
+    every,
+    one_instant,
+    present,
+)
 
 Prefix = Literal["eq", "ne", "gt", "ge", "lt", "le", "sa", "eb", "ap"]
 
 _FIRST, _LAST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
-_WIDEST_DATE = timedelta(days=366)
-"""No partial date is wider than a year."""
-
 _SHAPE = re.compile(
     r"(?P<year>\d{4})(-(?P<month>\d\d)(-(?P<day>\d\d)"
     r"(T(?P<hour>\d\d):(?P<minute>\d\d)(:(?P<second>\d\d)(\.(?P<fraction>\d{1,9}))?)?"
@@ -64,54 +71,93 @@ def read_interval(text: str, *, finest: Literal["millisecond", "microsecond"] = 
     return Interval(low, low if exact else _end(low, parts))
 
 
-def date_criterion(
-    low: str, high: str, prefix: Prefix, value: Interval, now: datetime, *, open_ended: bool
-) -> Criterion:
-    """What the prefix asks of the stored interval in the columns `low` and `high` (one column for an instant).
-
-    `open_ended`: a period, which may be of any length; everything else is at most a year long, and said so that an
-    index on `low` can serve what is asked of `high`.
-    """
-    is_instant = low == high
+def instant_criterion(column: str, prefix: Prefix, value: Interval, now: datetime) -> Criterion:
+    """What the prefix asks of an exact instant."""
     match prefix:
         case "eq":
-            within = every(compared(low, ">=", value.low), compared(high, "<=", value.high))
-            return within if is_instant else every(within, compared(low, "<=", value.high))
+            return every(compared(column, ">=", value.low), compared(column, "<=", value.high))
+        case "ne":
+            return either(compared(column, "<", value.low), compared(column, ">", value.high))
+        case "gt" | "sa":
+            return compared(column, ">", value.high)
+        case "ge":
+            return compared(column, ">=", value.low)
+        case "lt" | "eb":
+            return compared(column, "<", value.low)
+        case "le":
+            return compared(column, "<=", value.high)
+        case "ap":
+            begin, end = _approximately(value, now)
+            return every(compared(column, ">=", begin), compared(column, "<=", end))
+
+
+def date_criterion(stored: StoredDate, prefix: Prefix, value: Interval, now: datetime) -> Criterion:
+    """What the prefix asks of a stored date or period, said so that indexes in the order of its ends lead to it."""
+    low, high = stored.low, stored.high
+    match prefix:
+        case "eq":
+            return every(
+                compared(low, ">=", value.low), compared(low, "<=", value.high), compared(high, "<=", value.high)
+            )
         case "ne":
             return either(compared(low, "<", value.low), compared(high, ">", value.high))
-        case "gt" | "ge" if not is_instant:
-            begins = compared(low, ">=", value.low)
-            after = compared(high, ">", value.high)
-            asked = after if prefix == "gt" else either(begins, after)
-            return asked if open_ended else every(asked, compared(low, ">=", _shifted(value.low, -_WIDEST_DATE)))
         case "gt":
-            return compared(low, ">", value.high)
+            return arms(compared(low, ">", value.high), *stored.begun_by(value.high, reaching=(">", value.high)))
         case "ge":
-            return compared(low, ">=", value.low)
+            begun_before = _shifted(value.low, -_MICROSECOND)
+            return arms(compared(low, ">=", value.low), *stored.begun_by(begun_before, reaching=(">", value.high)))
         case "lt":
             return compared(low, "<", value.low)
-        case "le" if is_instant:
-            return compared(low, "<=", value.high)
         case "le":
             asked = either(compared(low, "<", value.low), compared(high, "<=", value.high))
-            return every(asked, compared(low, "<=", value.high))
+            return every(compared(low, "<=", value.high), asked)
         case "sa":
             return compared(low, ">", value.high)
         case "eb":
-            before = compared(high, "<", value.low)
-            return before if is_instant else every(before, compared(low, "<", value.low))
+            return every(compared(low, "<", value.low), compared(high, "<", value.low))
         case "ap":
-            return _near(low, high, value, now, open_ended=open_ended)
+            begin, end = _approximately(value, now)
+            within = every(compared(low, ">", begin), compared(low, "<=", end))
+            return arms(within, *stored.begun_by(begin, reaching=(">=", begin)))
 
 
-def _near(low: str, high: str, value: Interval, now: datetime, *, open_ended: bool) -> Criterion:
-    """Overlaps the interval widened by a tenth of the time between it and now, as the specification recommends."""
+@dataclass(frozen=True, slots=True)
+class StoredDate:
+    """The columns of a date or a period. `date` has the text of a date; it is empty where it is always a period."""
+
+    low: str
+    high: str
+    date: str
+    may_be_period: bool
+
+    def begun_by(self, instant: datetime, *, reaching: tuple[Operator, datetime]) -> list[Criterion]:
+        """What begins at an instant or before and reaches past the other, which is not before it: in arms.
+
+        Periods may be of any length. A date is one of the few that hold the instant: its year, month, day, second ...
+        """
+        reaches = compared(self.high, *reaching)
+        found = []
+        if self.date:
+            dates = every(one_instant(self.low, _beginnings(instant)), reaches)
+            found.append(every(present(self.date), dates) if self.may_be_period else dates)
+        if self.may_be_period:
+            periods = every(compared(self.low, "<=", instant), reaches)
+            found.append(every(absent(self.date), periods) if self.date else periods)
+        return found
+
+
+def _beginnings(instant: datetime) -> list[datetime]:
+    """The first instants of the dates that hold an instant: of the year, month, day, second and millisecond."""
+    second = instant.replace(microsecond=0)
+    day = second.replace(hour=0, minute=0, second=0)
+    millisecond = instant.replace(microsecond=instant.microsecond // 1000 * 1000)
+    return sorted({day.replace(month=1, day=1), day.replace(day=1), day, second, millisecond})
+
+
+def _approximately(value: Interval, now: datetime) -> tuple[datetime, datetime]:
+    """The interval widened by a tenth of the time between it and now, as the specification recommends."""
     gap = max(value.low - now, now - value.high, timedelta()) / 10
-    begin, end = _shifted(value.low, -gap), _shifted(value.high, gap)
-    overlaps = every(compared(low, "<=", end), compared(high, ">=", begin))
-    if open_ended or low == high:
-        return overlaps
-    return every(overlaps, compared(low, ">=", _shifted(begin, -_WIDEST_DATE)))
+    return _shifted(value.low, -gap), _shifted(value.high, gap)
 
 
 def _zone(text: str | None) -> timezone:

@@ -13,7 +13,7 @@ from typing import cast, get_args
 from mappers.extensions import ISO_4217
 from mappers.r4.definitions import definitions, resource_types
 from mappers.r4.faults import shown
-from mappers.search_dates import Prefix, date_criterion, read_interval
+from mappers.search_dates import Prefix, StoredDate, date_criterion, instant_criterion, read_interval
 from mappers.search_numbers import column_number, money_criterion, number_criterion, read_number
 from mappers.search_references import any_reference_to, local_references, segments_of
 from mappers.search_text import split_parts, split_values, unescaped
@@ -272,10 +272,11 @@ def _date(context: SearchContext, parameter: SearchParameter, value: str) -> Cri
         raise ValueRefusedError(f"{shown(value)} is not a date such as 2026, 2026-11, ge2026-11-20 or a time with zone")
     match parameter.served_by:
         case InstantColumn(name):
-            return date_criterion(name, name, prefix, interval, context.now, open_ended=False)
-        case DateColumns(name):
+            return instant_criterion(name, prefix, interval, context.now)
+        case DateColumns(name, date):
             is_period = _may_be_period(parameter.expression)
-            return date_criterion(f"{name}_low", f"{name}_high", prefix, interval, context.now, open_ended=is_period)
+            stored = StoredDate(f"{name}_low", f"{name}_high", date or ("" if is_period else name), is_period)
+            return date_criterion(stored, prefix, interval, context.now)
         case other:
             raise AssertionError(f"no date is kept in {other}")
 

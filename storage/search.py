@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import Any, cast
 
 from storage.pipeline import Row, Statement
-from storage.search_criteria import Criterion, Shape
+from storage.search_criteria import Criterion, Shape, is_pointed
 from storage.search_paging import Key, ordering, sections_after
 from storage.search_sql import Conditions, SortKey
 from storage.transaction import Reader
@@ -63,11 +63,11 @@ async def read_page(reader: Reader, tenant_id: str, wanted: PageWanted) -> Page:
     """The page, and the number of all matches where it is asked for, in one round trip."""
     queries: list[tuple[Statement, Sequence[Any]]] = []
     if wanted.count:
-        queries.append(_page_query(tenant_id, wanted))
+        queries.append(page_query(tenant_id, wanted))
     if wanted.with_total or not wanted.count:
         statement = _count_statement(wanted.resource_type, wanted.criterion.shape)
         queries.append((statement, (tenant_id, *wanted.criterion.values)))
-    results = await reader.read_all(tenant_id, queries)
+    results = await _read(reader, tenant_id, queries, is_pointed(wanted.criterion.shape))
     rows = results[0] if wanted.count else []
     total = results[-1][0][0] if len(results) > bool(wanted.count) else None
     matches = [_match(row) for row in rows[: wanted.count]]
@@ -83,8 +83,23 @@ async def read_ids(
     reader: Reader, tenant_id: str, resource_type: str, criterion: Criterion, *, limit: int
 ) -> list[str]:
     """The ids of the first matches, in their order."""
-    statement = _ids_statement(resource_type, criterion.shape)
-    return [row[0] for row in await reader.read(tenant_id, statement, tenant_id, *criterion.values, limit)]
+    query = _ids_statement(resource_type, criterion.shape), (tenant_id, *criterion.values, limit)
+    [rows] = await _read(reader, tenant_id, [query], is_pointed(criterion.shape))
+    return [row[0] for row in rows]
+
+
+# Connections plan each statement once, for any values. Where it depends on the values which index is best, such as for
+# a range of dates, PostgreSQL is to plan for those at hand.
+_PLAN_FOR_VALUES = Statement("SELECT set_config('plan_cache_mode', 'force_custom_plan', true)")
+_PLAN_ONCE = Statement("SELECT set_config('plan_cache_mode', 'force_generic_plan', true)")
+
+
+async def _read(
+    reader: Reader, tenant_id: str, queries: list[tuple[Statement, Sequence[Any]]], pointed: bool
+) -> list[list[Row]]:
+    if pointed:
+        return await reader.read_all(tenant_id, queries)
+    return (await reader.read_all(tenant_id, [(_PLAN_FOR_VALUES, ()), *queries, (_PLAN_ONCE, ())]))[1:-1]
 
 
 def _match(row: Row) -> Match:
@@ -92,7 +107,7 @@ def _match(row: Row) -> Match:
     return Match(Anchor(tuple(values), resource_id), content)
 
 
-def _page_query(tenant_id: str, wanted: PageWanted) -> tuple[Statement, Sequence[Any]]:
+def page_query(tenant_id: str, wanted: PageWanted) -> tuple[Statement, Sequence[Any]]:
     sort = tuple(key.reversed for key in wanted.sort) if wanted.backward else wanted.sort
     nulls: tuple[bool, ...] | None = None
     after: list[str] = []
@@ -113,7 +128,7 @@ def _page_statement(
     resource_type: str, shape: Shape, sort: tuple[SortKey, ...], nulls: tuple[bool, ...] | None, limit: int
 ) -> Statement:
     conditions = Conditions(resource_type)
-    where = conditions.write(shape)
+    wheres = conditions.write_arms(shape)
     keys = _keys(conditions, sort, nulls)
     sections = [""] if nulls is None else [f" AND {section}" for section in sections_after(keys)]
     names = [f"k{number}" for number in range(1, len(sort))]
@@ -123,6 +138,7 @@ def _page_statement(
     found = [
         f"(SELECT {selected} FROM {conditions.table.fullname} AS r WHERE r.tenant_id = $1 AND {where}{section}"
         f" ORDER BY {ordering(keys)} LIMIT {limit})"
+        for where in wheres
         for section in sections
     ]
     order = ordering(

@@ -13,7 +13,7 @@ from decimal import Decimal
 from typing import Literal
 
 Operator = Literal["=", "<>", "<", "<=", ">", ">="]
-Value = str | int | Decimal | datetime | tuple[str, ...]
+Value = str | int | Decimal | datetime | tuple[str, ...] | tuple[datetime, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,18 @@ class Compared:
 
 @dataclass(frozen=True, slots=True)
 class OneOf:
-    """A text column that has one of the texts of the next value."""
+    """A text column that has one of the next `count` values, or of the texts of the next value where it is 0.
+
+    That there are few is a part of the shape, for PostgreSQL takes an array that it does not see for ten.
+    """
+
+    column: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class OneInstant:
+    """An instant that is one of those of the next value."""
 
     column: str
 
@@ -34,6 +45,13 @@ class OneOf:
 @dataclass(frozen=True, slots=True)
 class Present:
     """A column that is not NULL."""
+
+    column: str
+
+
+@dataclass(frozen=True, slots=True)
+class Absent:
+    """A column that is NULL."""
 
     column: str
 
@@ -74,13 +92,22 @@ class Either:
 
 
 @dataclass(frozen=True, slots=True)
+class Arms:
+    """One of the conditions, at most one at a time: each can be looked up, in order, by itself."""
+
+    conditions: tuple[Shape, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Not:
     """Holds where the condition does not, also where a NULL leaves that open."""
 
     condition: Shape
 
 
-Shape = Compared | OneOf | Present | Matched | AmountCompared | InIndex | Every | Either | Not
+Shape = (
+    Compared | OneOf | OneInstant | Present | Absent | Matched | AmountCompared | InIndex | Every | Either | Arms | Not
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +118,7 @@ class Criterion:
     values: tuple[Value, ...] = ()
 
 
+FEW = 8
 EVERYTHING = Criterion(Every(()))
 NOTHING = Criterion(Either(()))
 
@@ -100,19 +128,29 @@ def compared(column: str, operator: Operator, value: Value) -> Criterion:
 
 
 def one_of(column: str, values: Iterable[str]) -> Criterion:
-    """Equal to one of the texts; how many there are makes no other statement."""
+    """Equal to one of the texts."""
     texts = tuple(dict.fromkeys(values))
     match texts:
         case ():
             return NOTHING
         case (text,):
             return compared(column, "=", text)
+        case _ if len(texts) <= FEW:
+            return Criterion(OneOf(column, len(texts)), texts)
         case _:
-            return Criterion(OneOf(column), (texts,))
+            return Criterion(OneOf(column, 0), (texts,))
+
+
+def one_instant(column: str, instants: Iterable[datetime]) -> Criterion:
+    return Criterion(OneInstant(column), (tuple(instants),))
 
 
 def present(column: str) -> Criterion:
     return Criterion(Present(column))
+
+
+def absent(column: str) -> Criterion:
+    return Criterion(Absent(column))
 
 
 def matched(column: str, how: Literal["starts", "contains"], text: str, *, folded: bool) -> Criterion:
@@ -145,8 +183,32 @@ def either(*criteria: Criterion) -> Criterion:
     return Criterion(Either(tuple(each.shape for each in criteria)), _values(criteria))
 
 
+def arms(*criteria: Criterion) -> Criterion:
+    """As `either`, of criteria that exclude one another."""
+    return Criterion(Arms(tuple(each.shape for each in criteria)), _values(criteria))
+
+
 def negated(criterion: Criterion) -> Criterion:
     return Criterion(Not(criterion.shape), criterion.values)
+
+
+def is_pointed(shape: Shape) -> bool:
+    """Whether the values matter little for how rows are best found: an equality that few rows meet leads to them."""
+    match shape:
+        case Compared(column, "=") | OneOf(column):
+            return column not in _FEW_CODES
+        case InIndex(_, condition):
+            return is_pointed(condition)
+        case Every(conditions):
+            return any(map(is_pointed, conditions))
+        case Either(conditions) | Arms(conditions):
+            return all(map(is_pointed, conditions))
+        case _:
+            return False
+
+
+_FEW_CODES = frozenset({"status", "outcome"})
+"""Columns that have a few codes only, some of which almost every row has."""
 
 
 def _values(criteria: Iterable[Criterion]) -> tuple[Value, ...]:

@@ -46,9 +46,13 @@ class LocalIdColumn:
 
 @dataclass(frozen=True, slots=True)
 class DateColumns:
-    """The instants `{name}_low` and `{name}_high` between which a partial date or a period lies."""
+    """The instants `{name}_low` and `{name}_high` between which a partial date or a period lies.
+
+    `date`: the column that has the text of the date, where the element may be a period instead.
+    """
 
     name: str
+    date: str = ""
 
 
 @dataclass(frozen=True, slots=True)

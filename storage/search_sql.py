@@ -15,13 +15,16 @@ import sqlalchemy as sa
 from storage.array_insert import sql_type
 from storage.resource_rows import rows_of
 from storage.search_criteria import (
+    Absent,
     AmountCompared,
+    Arms,
     Compared,
     Either,
     Every,
     InIndex,
     Matched,
     Not,
+    OneInstant,
     OneOf,
     Present,
     Shape,
@@ -58,6 +61,22 @@ class Conditions:
     def write(self, shape: Shape) -> str:
         return self._write(shape, self.table, self._alias)
 
+    def write_arms(self, shape: Shape) -> list[str]:
+        """Conditions that exclude one another and together are the shape: the arms of the first part that has any."""
+        parts = shape.conditions if isinstance(shape, Every) else (shape,)
+        before: list[str] = []
+        written: list[str] | None = None
+        for part in parts:
+            if isinstance(part, Arms) and written is None:
+                arms = [self.write(arm) for arm in part.conditions]
+                written = [" AND ".join([*before, arm]) for arm in arms]
+            elif written is None:
+                before.append(self.write(part))
+            else:
+                condition = self.write(part)
+                written = [f"{each} AND {condition}" for each in written]
+        return written if written is not None else [" AND ".join(before) or "TRUE"]
+
     def column(self, name: str) -> str:
         return f'{self._alias}."{self.table.c[name].name}"'
 
@@ -71,10 +90,15 @@ class Conditions:
         match shape:
             case Compared(column, operator):
                 return f'{alias}."{column}" {operator} {self.parameter(sql_type(table.c[column]))}'
-            case OneOf(column):
-                return f'{alias}."{column}" = ANY({self.parameter("text[]")})'
+            case OneOf(column, count):
+                texts = ", ".join(self.parameter("text") for _ in range(count))
+                return f'{alias}."{column}" = ANY({f"ARRAY[{texts}]" if count else self.parameter("text[]")})'
+            case OneInstant(column):
+                return f'{alias}."{column}" = ANY({self.parameter("timestamptz[]")})'
             case Present(column):
                 return f'{alias}."{table.c[column].name}" IS NOT NULL'
+            case Absent(column):
+                return f'{alias}."{table.c[column].name}" IS NULL'
             case Matched():
                 return self._matched(shape, alias)
             case AmountCompared(name, operator):
@@ -86,7 +110,7 @@ class Conditions:
                 return self._in_index(parameter, condition, alias)
             case Every(conditions):
                 return self._joined(conditions, " AND ", "TRUE", table, alias)
-            case Either(conditions):
+            case Either(conditions) | Arms(conditions):
                 return self._joined(conditions, " OR ", "FALSE", table, alias)
             case Not(condition):
                 return f"({self._write(condition, table, alias)}) IS NOT TRUE"

@@ -29,6 +29,7 @@ account = resource_table(
     sa.Index(None, "tenant_id", "status", "id"),
     sa.Index(None, "tenant_id", "owner", "id"),
     sa.Index(None, "tenant_id", "service_period_low", "id"),
+    sa.Index(None, "tenant_id", "service_period_high", "id"),
 )
 
 account_index = index_table("account")

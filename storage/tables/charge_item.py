@@ -55,6 +55,13 @@ charge_item = resource_table(
     sa.Index(None, "tenant_id", "account_id", "id"),
     sa.Index(None, "tenant_id", "subject", "occurrence_low", "id"),
     sa.Index(None, "tenant_id", "occurrence_low", "id"),
+    sa.Index(
+        "charge_item_occurrence_period_idx",
+        "tenant_id",
+        "occurrence_high",
+        "id",
+        postgresql_where=sa.text("occurrence_date_time IS NULL AND occurrence_high IS NOT NULL"),
+    ),
     sa.Index(None, "tenant_id", "status", "id"),
 )
 

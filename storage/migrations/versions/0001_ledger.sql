@@ -76,6 +76,7 @@ CREATE TABLE billing.account (
 );
 CREATE INDEX account_tenant_id_last_updated_id_idx ON billing.account (tenant_id, last_updated, id);
 CREATE INDEX account_tenant_id_owner_id_idx ON billing.account (tenant_id, owner, id);
+CREATE INDEX account_tenant_id_service_period_high_id_idx ON billing.account (tenant_id, service_period_high, id);
 CREATE INDEX account_tenant_id_service_period_low_id_idx ON billing.account (tenant_id, service_period_low, id);
 CREATE INDEX account_tenant_id_status_id_idx ON billing.account (tenant_id, status, id);
 
@@ -144,6 +145,7 @@ CREATE TABLE billing.charge_item (
     CONSTRAINT charge_item_pk PRIMARY KEY (tenant_id, id),
     CONSTRAINT charge_item_tenant_id_account_id_fk FOREIGN KEY(tenant_id, account_id) REFERENCES billing.account (tenant_id, id)
 );
+CREATE INDEX charge_item_occurrence_period_idx ON billing.charge_item (tenant_id, occurrence_high, id) WHERE occurrence_date_time IS NULL AND occurrence_high IS NOT NULL;
 CREATE INDEX charge_item_tenant_id_account_id_id_idx ON billing.charge_item (tenant_id, account_id, id);
 CREATE INDEX charge_item_tenant_id_last_updated_id_idx ON billing.charge_item (tenant_id, last_updated, id);
 CREATE INDEX charge_item_tenant_id_occurrence_low_id_idx ON billing.charge_item (tenant_id, occurrence_low, id);
