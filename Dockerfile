@@ -9,7 +9,7 @@ RUN python -m venv /venv \
 
 FROM python:3.13-slim
 # With a passwd entry, which PostgreSQL's initdb insists on.
-RUN useradd --system --uid 10001 --no-create-home billing \
+RUN useradd --uid 10001 --no-create-home billing \
     && install --directory --owner=billing --mode=0700 /data
 COPY --from=install /venv /venv
 COPY . /app

@@ -68,6 +68,8 @@ def _signing_key(data_dir: Path) -> ECKey:
     else:
         make_data_directory(data_dir)
         fresh = ECKey.generate_key("P-256", {"use": "sig", "alg": ALGORITHM}, private=True, auto_kid=True)
-        content = create_private(file, json.dumps(fresh.as_dict(private=True)))
-        log.info("made the built-in issuer's signing key in %s", file)
+        made = json.dumps(fresh.as_dict(private=True))
+        content = create_private(file, made)
+        if content == made:
+            log.info("made the built-in issuer's signing key in %s", file)
     return ECKey.import_key(json.loads(content))

@@ -6,13 +6,13 @@ import ast
 import re
 from pathlib import Path
 
-from tests.checkout import CHECKOUT, files
+from tests.checkout import CHECKOUT, files, packages
 
 MODULES = list(files(".py"))
 LOCKS = sorted(CHECKOUT.glob("requirements*.lock"))
 
 # Written in pieces, or this file would break its own rule.
-PATHS_OF_ONE_MACHINE = re.compile("|".join(["/" + "work/", "/" + "root/", "/" + r"home/\w"]))
+PATHS_OF_ONE_MACHINE = re.compile("|".join(["/" + "work/(main|shared)", "/" + "root/", "/" + r"home/\w"]))
 REGISTRY_HOSTS = re.compile("|".join([r"pypi\." + "org", r"python" + "hosted", r"registry\.npm" + "js"]))
 OFFICIAL_TEXTS = ("tests/conformance/", "mappers/r4/definitions")
 
@@ -71,3 +71,8 @@ def test_the_dev_lock_holds_all_of_the_other_in_the_same_versions() -> None:
         for name in ("requirements.lock", "requirements-dev.lock")
     )
     assert runtime <= dev
+
+
+def test_the_image_holds_every_package_that_serves() -> None:
+    lines = (CHECKOUT / ".dockerignore").read_text().splitlines()
+    assert set(packages()) - {"bench"} <= {line.removeprefix("!") for line in lines if line.startswith("!")}
