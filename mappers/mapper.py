@@ -8,7 +8,7 @@ which the record has from elsewhere, and for the zeros of amounts that the serve
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import UTC
+from datetime import UTC, datetime
 from functools import cache
 from typing import Any, Generic, TypeVar
 
@@ -127,10 +127,14 @@ def _put_version(document: Element, record: Resource) -> None:
     if record.version:
         meta["versionId"] = str(record.version)
     if record.last_updated is not None:
-        instant = record.last_updated.astimezone(UTC).replace(tzinfo=None)
-        meta["lastUpdated"] = f"{instant.isoformat(timespec='microseconds')}Z"
+        meta["lastUpdated"] = instant(record.last_updated)
     if meta:
         document["meta"] = meta | document.get("meta", {})
+
+
+def instant(moment: datetime) -> str:
+    """A moment as `meta.lastUpdated` has it: to the microsecond, in UTC."""
+    return f"{moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='microseconds')}Z"
 
 
 def _parameter(leaf: IndexLeaf) -> str:
