@@ -20,6 +20,9 @@ from psycopg.waiting import Ready, Wait
 
 Row = tuple[Any, ...]
 
+PREPARED_MAX = 300
+"""Searches have many shapes: a connection that has prepared more statements forgets them all and begins anew."""
+
 _OK = (pq.ExecStatus.COMMAND_OK, pq.ExecStatus.TUPLES_OK)
 
 
@@ -122,6 +125,10 @@ class Pipeline:
         pgconn = self._pgconn
         pgconn.enter_pipeline_mode()
         prepared: list[bytes | None] = []
+        if len(self._prepared) > PREPARED_MAX and pgconn.transaction_status == pq.TransactionStatus.IDLE:
+            pgconn.send_query_params(b"DEALLOCATE ALL", None)
+            self._prepared.clear()
+            prepared.append(b"")
         for statement, values in statements:
             if statement.name not in self._prepared and statement.name not in prepared:
                 pgconn.send_prepare(statement.name, statement.sql)
@@ -138,7 +145,8 @@ class Pipeline:
             if name is None:
                 results.append(answer)
             elif answer.status == pq.ExecStatus.COMMAND_OK:
-                self._prepared.add(name)
+                if name:
+                    self._prepared.add(name)
             elif answer.status == pq.ExecStatus.FATAL_ERROR:
                 results.append(answer)
         pgconn.exit_pipeline_mode()
