@@ -28,7 +28,7 @@ QUERY_PARAMETERS_MAX = 1000
 
 @dataclass(slots=True)
 class FhirRequest:
-    """`operation` names what is asked for: `POST Invoice/[id]/$issue`; `url` is the path with ids: `Invoice/1/$issue`.
+    """`route_name` is the name of its route, `url` the path that was asked for: `Invoice/1/$issue`.
 
     `document` is the decoded body. A mapper takes it apart, so each attempt to carry out the request begins with
     `renew`. `place` is where in a Bundle it stands, and `assigned_id` the id that a Bundle has chosen for what it
@@ -36,7 +36,7 @@ class FhirRequest:
     """
 
     method: str
-    operation: str
+    route_name: str
     url: str
     token: AccessToken
     tenant: Tenant
@@ -54,6 +54,11 @@ class FhirRequest:
     assigned_id: str | None = None
     nothing_matches: bool = False
     is_renewed: bool = False
+
+    @property
+    def operation(self) -> str:
+        """What an idempotency key belongs to: `POST Invoice/[id]/$issue`."""
+        return self.route_name.replace("[type]", self.resource_type)
 
     @property
     def context(self) -> Context:

@@ -42,6 +42,7 @@ MEANINGS: dict[Category, Meaning] = {
 }
 
 _TYPE_NAME = re.compile(r"[A-Z][A-Za-z]+(?=$|[.\[])")
+_FORBIDDEN = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 _encode = msgspec.json.Encoder().encode
 
 
@@ -117,16 +118,22 @@ def expression_at(problem: Problem, place: str) -> str:
 
 
 def _issue(severity: str, code: str, problem: Problem, expression: str) -> dict[str, Any]:
+    message, expression = _printable(problem.message), _printable(expression)
     issue: dict[str, Any] = {
         "severity": severity,
         "code": code,
-        "details": {"coding": [{"system": ERROR_SYSTEM, "code": problem.code}], "text": problem.message},
+        "details": {"coding": [{"system": ERROR_SYSTEM, "code": problem.code}], "text": message},
         # Clients that show one text of an issue mostly show this one.
-        "diagnostics": f"{expression}: {problem.message}" if expression else problem.message,
+        "diagnostics": f"{expression}: {message}" if expression else message,
     }
     if expression:
         issue["expression"] = [expression]
     return issue
+
+
+def _printable(text: str) -> str:
+    """What a client sent may be quoted in a message, and FHIR allows fewer characters than a URL."""
+    return _FORBIDDEN.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
 def _outcome(issues: list[dict[str, Any]]) -> bytes:

@@ -42,7 +42,7 @@ class Route:
 
     @property
     def name(self) -> str:
-        """`POST Invoice/[id]/$issue`: for metrics, and for what an idempotency key belongs to."""
+        """`POST [type]/[id]/$issue`: what metrics count."""
         return f"{self.method} {self.path}"
 
     def check_token(self, request: FhirRequest) -> None:

@@ -51,7 +51,7 @@ def read_entry(
     request = replace(
         outer,
         method=method,
-        operation=match.route.name,
+        route_name=match.route.name,
         url=path,
         resource_type=match.resource_type,
         id=match.id,

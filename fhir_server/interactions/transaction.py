@@ -19,10 +19,10 @@ from fhir_server.interactions.bundle_order import READS, UPDATES, identity_of, i
 from fhir_server.interactions.bundle_references import replace_references
 from fhir_server.interactions.conditional_create import as_existing, condition_of
 from fhir_server.interactions.temporary_ids import TemporaryIds, temporary_ids
-from fhir_server.outcomes import MethodNotAllowed, located
+from fhir_server.outcomes import located
 from fhir_server.responses import Answer, answer_of_change, bundle
 from fhir_server.service import Service
-from ledger.errors import Category, Problem, Refusal
+from ledger.errors import Category, Problem, Refusal, invalid
 from storage.transaction import Transaction
 
 
@@ -57,8 +57,6 @@ def _plan(request: FhirRequest, service: Service, given: list[dict[str, Any]]) -
             entry = _read(request, service, ids, index, item)
             _check(entry, plan)
             plan.entries.append(entry)
-        except MethodNotAllowed as refusal:
-            problems += located(refusal, f"{place_of(index)}.request.method").problems
         except Refusal as refusal:
             if refusal.category in {Category.NOT_ALLOWED, Category.UNAUTHENTICATED}:
                 raise located(refusal, place_of(index)) from None
@@ -71,7 +69,15 @@ def _plan(request: FhirRequest, service: Service, given: list[dict[str, Any]]) -
 
 def _read(request: FhirRequest, service: Service, ids: TemporaryIds, index: int, item: dict[str, Any]) -> Entry:
     asked = item.get("request")
-    entry = read_entry(request, service.routes, index, item, url=ids.in_url(asked["url"]) if asked else None)
+    try:
+        entry = read_entry(request, service.routes, index, item, url=ids.in_url(asked["url"]) if asked else None)
+    except Refusal as refusal:
+        if refusal.category not in {Category.NOT_FOUND, Category.NOT_SUPPORTED}:
+            raise
+        # There is no such route. That is said of the entry; the transaction itself was sent to the right place.
+        message = refusal.problems[0].message
+        place = f"{place_of(index)}.request"
+        raise invalid(refusal.code, message, place, "not-supported") from None
     entry.request.assigned_id = ids.assigned.get(index) if entry.route.interaction == "create" else None
     replacements = ids.replacements_for(entry.full_url)
     if entry.request.document is not None and replacements:

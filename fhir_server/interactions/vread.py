@@ -15,7 +15,7 @@ VERSION_DIGITS_MAX = 9
 def vread(request: FhirRequest) -> Reading:
     text = request.version_id
     if not (text.isascii() and text.isdigit() and len(text) <= VERSION_DIGITS_MAX):
-        raise not_found("not-found", f"There is no {request.url}: versions are numbers.")
+        raise not_found("not-found", "There is no such version; versions are numbers.")
 
     async def reading(reader: Reader) -> Answer:
         found = await read_version(reader, request.tenant.id, request.resource_type, request.id, int(text))

@@ -87,8 +87,8 @@ def _value(item: dict[str, Any], parameter: Parameter, place: str) -> Any:
     others = [key for key in item if key not in {"name", "id", "extension", name, f"_{name}"}]
     if others or name not in item:
         message = f"{parameter.name} is sent as {name}."
-        raise invalid("parameter-type", message, f"{place}.{others[0] if others else name}", "structure")
-    value, place = item[name], f"{place}.{name}"
+        raise invalid("parameter-type", message, f"{place}.value", "structure")
+    value, place = item[name], f"{place}.value"
     match parameter.type:
         case "Money":
             return _money(value, place)

@@ -191,7 +191,8 @@ def row_counts(access: DatabaseAccess) -> dict[str, int]:
 
 @asynccontextmanager
 async def serving(access: DatabaseAccess, data_dir: Path, **changed: Any) -> AsyncIterator[Server]:
-    settings = Settings(data_dir=data_dir, database_url=access.app, built_in_issuer="on", **changed)
+    values: dict[str, Any] = {"data_dir": data_dir, "database_url": access.app, "built_in_issuer": "on"}
+    settings = Settings(**(values | changed))
     app = create_app(settings)
     async with app.router.lifespan_context(app):
         yield Server(app, settings, access)

@@ -1,0 +1,76 @@
+"""Batches: each entry on its own. https://hl7.org/fhir/R4/http.html#transaction"""
+
+from __future__ import annotations
+
+from mappers.r4.json_text import decode
+from mappers.r4.validate import validate
+from tests.integration.serving import PATIENT, Hospital, Json, Server, body, codes_of, expressions_of
+
+ACCOUNT = {"resourceType": "Account", "status": "active", "subject": [PATIENT]}
+
+
+def entry(method: str, url: str, resource: Json | None = None, **request: str) -> Json:
+    made: Json = {"request": {"method": method, "url": url, **request}}
+    return made if resource is None else made | {"resource": resource}
+
+
+async def send(hospital: Hospital, *entries: Json, **headers: str) -> list[Json]:
+    content = {"resourceType": "Bundle", "type": "batch", "entry": list(entries)}
+    answer = await hospital.http.post("", json=content, headers=headers)
+    assert answer.status_code == 200, answer.text
+    assert validate(decode(answer.content)) == []
+    response = body(answer)
+    assert response["type"] == "batch-response"
+    answered: list[Json] = response["entry"]
+    return answered
+
+
+async def test_one_entry_that_fails_does_not_touch_the_others(hospital: Hospital) -> None:
+    there = await hospital.account()
+    answers = await send(
+        hospital,
+        entry("POST", "Account", ACCOUNT),
+        entry("POST", "Account", ACCOUNT | {"status": "foo"}),
+        entry("GET", f"Account/{there['id']}"),
+        entry("GET", "Account/nothing"),
+        entry("GET", "Account?_id=nothing"),
+        entry("PATCH", "Account/1"),
+        entry("DELETE", f"Account/{there['id']}"),
+    )
+    statuses = [answer["response"]["status"].split()[0] for answer in answers]
+    assert statuses == ["201", "400", "410", "404", "200", "405", "204"]
+    assert expressions_of(answers[1]["response"]["outcome"]) == ["Bundle.entry[1].resource.status"]
+    assert codes_of(answers[5]["response"]["outcome"]) == ["method-not-allowed"]
+    assert answers[4]["resource"]["type"] == "searchset"
+    assert await hospital.read(answers[0]["response"]["location"]) == answers[0]["resource"]
+
+
+async def test_reads_in_a_batch_know_conditions(hospital: Hospital) -> None:
+    there = await hospital.account()
+    answers = await send(
+        hospital,
+        entry("GET", f"Account/{there['id']}", ifNoneMatch='W/"1"'),
+        entry("GET", f"Account/{there['id']}", ifNoneMatch='W/"2"'),
+        entry("GET", f"Account/{there['id']}", ifModifiedSince="2100-01-01T00:00:00Z"),
+        entry("HEAD", f"Account/{there['id']}"),
+    )
+    statuses = [answer["response"]["status"].split()[0] for answer in answers]
+    assert statuses == ["304", "200", "304", "200"]
+    assert "resource" in answers[1]
+    assert "resource" not in answers[3]
+
+
+async def test_a_batch_that_is_repeated_with_its_key_creates_once(hospital: Hospital) -> None:
+    entries = [entry("POST", "Account", ACCOUNT), entry("POST", "Account", ACCOUNT | {"name": "Other"})]
+    first = await send(hospital, *entries, **{"idempotency-key": "batch-1"})
+    second = await send(hospital, *entries, **{"idempotency-key": "batch-1"})
+    assert first == second
+    assert first[0]["resource"]["id"] != first[1]["resource"]["id"]
+
+
+async def test_each_entry_needs_its_own_permission(server: Server, hospital: Hospital) -> None:
+    there = await hospital.account()
+    async with server.client(server.token(hospital.tenant_id, "system/Account.r")) as http:
+        one = Hospital(server, hospital.tenant_id, http)
+        answers = await send(one, entry("GET", f"Account/{there['id']}"), entry("POST", "Account", ACCOUNT))
+    assert [answer["response"]["status"].split()[0] for answer in answers] == ["200", "403"]
