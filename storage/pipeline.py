@@ -10,7 +10,7 @@ import hashlib
 from collections.abc import Callable, Generator, Sequence
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any, LiteralString
+from typing import Any, LiteralString, NoReturn
 from uuid import UUID
 
 import psycopg
@@ -112,6 +112,11 @@ class Pipeline:
         if failed is not None:
             raise errors.error_from_result(failed, encoding="utf-8")
         return [self._rows(result) for result in results]
+
+    def lose(self) -> NoReturn:
+        """Lose the connection as it is lost when this process dies: without a word to PostgreSQL."""
+        self._pgconn.finish()
+        raise psycopg.OperationalError("the connection is lost at a failpoint")
 
     def _rows(self, result: pq.abc.PGresult) -> list[Row]:
         if not result.ntuples:

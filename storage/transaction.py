@@ -41,7 +41,9 @@ _ATTEMPTS = 5
 
 _MICROSECOND = timedelta(microseconds=1)
 
-Failpoint = Callable[[Sequence[tuple[Statement, Sequence[Any]]]], Awaitable[None]]
+# Is told what a transaction is about to send, and says how many of these statements still reach PostgreSQL before the
+# connection is lost, as it is when this process is killed there; None: nothing happens. Only tests set one.
+Failpoint = Callable[[Sequence[tuple[Statement, Sequence[Any]]]], Awaitable[int | None]]
 
 
 class Reader(Protocol):
@@ -146,8 +148,9 @@ class Transaction:
 
     async def _run(self) -> list[list[Row]]:
         queue, self._queue = self._queue, []
-        if self._failpoint is not None:
-            await self._failpoint(queue)
+        if self._failpoint is not None and (reached := await self._failpoint(queue)) is not None:
+            await self._pipeline.run(queue[:reached])
+            self._pipeline.lose()
         return await self._pipeline.run(queue)
 
 
