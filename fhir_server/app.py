@@ -27,6 +27,7 @@ def create_app(settings: Settings) -> FastAPI:
         settings.database_url,
         size_min=settings.pool_min_size,
         size_max=settings.pool_max_size,
+        pool_timeout_seconds=settings.pool_timeout_seconds,
         statement_timeout_seconds=settings.statement_timeout_seconds,
     )
     routes = route_table(Search.of_settings(settings))

@@ -158,7 +158,13 @@ class Database:
     """The connections of one process, all of one role."""
 
     def __init__(
-        self, conninfo: str, *, size_min: int = 1, size_max: int = 16, statement_timeout_seconds: int = 30
+        self,
+        conninfo: str,
+        *,
+        size_min: int = 1,
+        size_max: int = 16,
+        pool_timeout_seconds: int = 10,
+        statement_timeout_seconds: int = 30,
     ) -> None:
         self._pipelines: WeakKeyDictionary[psycopg.AsyncConnection[Any], Pipeline] = WeakKeyDictionary()
         self._pool: AsyncConnectionPool[psycopg.AsyncConnection[Any]] = AsyncConnectionPool(
@@ -166,7 +172,7 @@ class Database:
             min_size=size_min,
             max_size=size_max,
             open=False,
-            timeout=10,
+            timeout=pool_timeout_seconds,
             kwargs={
                 "autocommit": True,
                 "options": f"-c statement_timeout={statement_timeout_seconds}s -c timezone=UTC"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import AsyncIterator
 
 import pytest
 
@@ -182,7 +183,7 @@ async def test_a_body_past_the_limit_is_413(hospital: Hospital) -> None:
 async def test_a_body_past_the_limit_without_a_length_is_413(hospital: Hospital) -> None:
     sent = 0
 
-    async def endless() -> object:
+    async def endless() -> AsyncIterator[bytes]:
         nonlocal sent
         while sent < 100_000_000:
             sent += 1_000_000
