@@ -40,8 +40,12 @@ async def create_resource(
     document: dict[str, Any],
     *,
     resource_id: str | None = None,
+    is_new_id: bool = False,
 ) -> Change:
-    """Create a resource from a valid document. `resource_id`: the id that the client chose."""
+    """Create a resource from a valid document. `resource_id`: the id that the client chose.
+
+    `is_new_id` says that a Bundle chose it by `new_id`, so that nothing can ever have had it.
+    """
     references = own_references(document, context.base_url)
     keys = keys_of(context, document)
     hash_of_content = content_hash(document) if keys else ""
@@ -51,7 +55,8 @@ async def create_resource(
     if keys and (existing := await existing_with(tx, resource_type, keys, hash_of_content)) is not None:
         return existing
     await refuse_missing(tx, references)
-    base_version = await _base_version(tx, resource_type, resource_id) if resource_id else 0
+    has_past = resource_id is not None and not is_new_id
+    base_version = await _base_version(tx, resource_type, record.id) if has_past else 0
     change = await _CREATE[resource_type](tx, context, record, base_version=base_version)
     business_keys.insert(tx, resource_type, record.id, keys, hash_of_content)
     return change

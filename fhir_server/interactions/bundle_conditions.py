@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from fhir_server.fhir_request import FhirRequest
 from fhir_server.interactions.bundle_entries import Entry, place_of
@@ -39,11 +39,20 @@ async def replace_conditions(tx: Transaction, entries: Sequence[Entry]) -> dict[
                     replacements[literal] = await _match(tx, request, literal, place)
         except Refusal as refusal:
             raise located(refusal, place_of(entry.index)) from None
-    if replacements:
-        for entry in entries:
-            if entry.request.document is not None:
-                replace_references(entry.request.document, replacements)
+    rename(entries, replacements)
     return existing
+
+
+def rename(entries: Sequence[Entry], names: Mapping[str, str]) -> None:
+    """Have entries speak of what exists, where they speak of what was to be created: `Account/new` -> `Account/old`."""
+    if not names:
+        return
+    for entry in entries:
+        request = entry.request
+        if request.document is not None:
+            replace_references(request.document, names)
+        if request.id:
+            request.id = names.get(f"{request.resource_type}/{request.id}", "").partition("/")[2] or request.id
 
 
 async def _existing(tx: Transaction, conditional: Sequence[Entry]) -> dict[int, str]:

@@ -24,6 +24,7 @@ class Entry:
     route: Route
     request: FhirRequest
     full_url: str
+    id_as_asked: str
 
 
 def place_of(index: int) -> str:
@@ -67,7 +68,7 @@ def read_entry(
     if resource is None and match.route.body == "json":
         raise invalid("body-missing", f"{method} needs a resource in the entry.", f"{place}.resource", "required")
     match.route.check_token(request)
-    return Entry(index, match.route, request, entry.get("fullUrl", ""))
+    return Entry(index, match.route, request, entry.get("fullUrl", ""), match.id)
 
 
 def split_url(url: str, base_url: str, place: str) -> tuple[str, list[tuple[str, str]]]:

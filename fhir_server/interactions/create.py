@@ -22,7 +22,12 @@ def create(request: FhirRequest) -> Writing:
                 return answer_of_change(found)
         assert request.document is not None
         change = await create_resource(
-            tx, request.context, request.resource_type, request.document, resource_id=request.assigned_id
+            tx,
+            request.context,
+            request.resource_type,
+            request.document,
+            resource_id=request.assigned_id,
+            is_new_id=request.assigned_id is not None,
         )
         return answer_of_change(change)
 

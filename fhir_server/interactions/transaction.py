@@ -13,7 +13,7 @@ from typing import Any
 from billing.lock_plan import lock_for
 from fhir_server.fhir_request import FhirRequest, Writing
 from fhir_server.idempotency import hash_of, once, require_key
-from fhir_server.interactions.bundle_conditions import replace_conditions
+from fhir_server.interactions.bundle_conditions import rename, replace_conditions
 from fhir_server.interactions.bundle_entries import Entry, answer_entry, place_of, read_entry
 from fhir_server.interactions.bundle_order import READS, UPDATES, identity_of, in_order, phase_of
 from fhir_server.interactions.bundle_references import replace_references
@@ -116,16 +116,26 @@ def _repeated(entries: list[Entry]) -> list[Problem]:
 async def _carry_out(tx: Transaction, request: FhirRequest, plan: _Plan) -> Answer:
     for entry in plan.entries:
         entry.request.renew()
+        entry.request.id = entry.id_as_asked
     existing = await replace_conditions(tx, plan.entries)
     await lock_for(tx, request.context, [_touched(entry) for entry in plan.entries if _locks(entry, existing)])
     answers = [b""] * len(plan.entries)
-    for entry in in_order(plan.entries):
+    ordered = in_order(plan.entries)
+    for position, entry in enumerate(ordered):
         try:
             answer = await _answer(tx, entry, plan, existing)
         except Refusal as refusal:
             raise located(refusal, place_of(entry.index)) from refusal
+        rename(ordered[position + 1 :], _other_name(entry, answer))
         answers[entry.index] = answer_entry(entry, answer)
     return Answer(HTTPStatus.OK, bundle("transaction-response", answers))
+
+
+def _other_name(entry: Entry, answer: Answer) -> dict[str, str]:
+    """The name of what was there already by a business key, where the entry was to create it."""
+    expected = f"{entry.request.resource_type}/{entry.request.assigned_id}"
+    actual = answer.location.partition("/_history/")[0]
+    return {expected: actual} if entry.request.assigned_id is not None and actual != expected else {}
 
 
 def _locks(entry: Entry, existing: dict[int, str]) -> bool:

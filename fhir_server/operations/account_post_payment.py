@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from billing.own_references import own_reference
+from billing.post_payment import PaymentRequest
 from fhir_server.fhir_request import FhirRequest, Writing
 from fhir_server.operations.declaration import Operation, Parameter
 from fhir_server.operations.parameters import read_parameters
@@ -34,10 +35,14 @@ OPERATION = Operation(
 
 
 def account_post_payment(request: FhirRequest) -> Writing:
+    return posting(request, _payment)
+
+
+def _payment(request: FhirRequest) -> PaymentRequest:
     values = read_parameters(request, OPERATION)
     references: list[dict[str, Any]] = values["invoice"]
     invoice_ids = tuple(_invoice_id(request, reference) for reference in references)
-    return posting(request, payment_request(values, account_id=request.id, invoice_ids=invoice_ids))
+    return payment_request(values, account_id=request.id, invoice_ids=invoice_ids)
 
 
 def _invoice_id(request: FhirRequest, reference: dict[str, Any]) -> str:

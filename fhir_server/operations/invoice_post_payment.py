@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from billing.post_payment import PaymentRequest
 from fhir_server.fhir_request import FhirRequest, Writing
 from fhir_server.operations.declaration import Operation
 from fhir_server.operations.parameters import read_parameters
@@ -25,4 +26,8 @@ OPERATION = Operation(
 
 
 def invoice_post_payment(request: FhirRequest) -> Writing:
-    return posting(request, payment_request(read_parameters(request, OPERATION), invoice_id=request.id))
+    return posting(request, _payment)
+
+
+def _payment(request: FhirRequest) -> PaymentRequest:
+    return payment_request(read_parameters(request, OPERATION), invoice_id=request.id)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from http import HTTPStatus
 
 from billing.post_payment import PaymentRequest, PostedPayment, post_payment
@@ -39,9 +40,12 @@ OUTPUTS = (
 )
 
 
-def posting(request: FhirRequest, payment: PaymentRequest) -> Writing:
+def posting(request: FhirRequest, read: Callable[[FhirRequest], PaymentRequest]) -> Writing:
+    payment = read(request)
+
     async def writing(tx: Transaction) -> Answer:
-        posted = await post_payment(tx, request.context, payment)
+        # In a Bundle, what it refers to may have turned out to be there already under another id.
+        posted = await post_payment(tx, request.context, read(request) if request.place else payment)
         return Answer(HTTPStatus.OK, _output(posted))
 
     return writing

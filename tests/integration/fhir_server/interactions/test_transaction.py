@@ -21,6 +21,7 @@ from tests.integration.serving import (
     codes_of,
     draft_invoice,
     expressions_of,
+    hospital_of,
     money,
     row_counts,
 )
@@ -364,3 +365,43 @@ async def test_transactions_on_the_same_accounts_in_opposite_orders_all_succeed(
     for one in (first, second):
         balance = await hospital.read(f"Account/{one['id']}/$balance")
         assert balance["parameter"][1]["valueMoney"]["value"] == 20
+
+
+async def test_what_a_business_key_finds_is_what_the_other_entries_speak_of(server: Server) -> None:
+    system = "http://his.example.org/orders"
+    async with hospital_of(server, settings={"business_keys.ChargeItem": system}) as hospital:
+        opened = await hospital.account()
+        charge = charge_item(f"Account/{opened['id']}", identifier=[{"system": system, "value": "o-1"}])
+        there = await hospital.create(charge)
+        draft = draft_invoice(f"Account/{opened['id']}")
+        draft["lineItem"] = [{"chargeItemReference": {"reference": CHARGE}}]
+        response = await send(
+            hospital,
+            entry("POST", "Invoice", draft, INVOICE),
+            entry("POST", "ChargeItem", charge, CHARGE),
+            entry("POST", f"Invoice/{INVOICE}/$issue"),
+            entry("GET", f"ChargeItem/{CHARGE}"),
+        )
+    drafted, existing, _, read = response["entry"]
+    assert existing["response"]["status"] == "200 OK"
+    assert existing["resource"] == there
+    assert drafted["resource"]["lineItem"][0]["chargeItemReference"]["reference"] == f"ChargeItem/{there['id']}"
+    assert (read["resource"]["id"], read["resource"]["status"]) == (there["id"], "billed")
+
+
+async def test_an_operation_on_what_if_none_exist_finds_is_on_what_is_there(hospital: Hospital) -> None:
+    there = await hospital.account(identifier=[{"system": "http://his", "value": "e-1"}])
+    response = await send(
+        hospital,
+        entry("POST", "Account", account(), ACCOUNT, ifNoneExist="identifier=http://his|e-1"),
+        entry(
+            "POST",
+            f"Account/{ACCOUNT}/$post-payment",
+            {"resourceType": "Parameters", "parameter": [money("amount", 70), code("method", "cash")]},
+        ),
+        entry("GET", f"Account/{ACCOUNT}"),
+        **{"idempotency-key": secrets.token_hex(8)},
+    )
+    assert response["entry"][2]["resource"]["id"] == there["id"]
+    balance = await hospital.read(f"Account/{there['id']}/$balance")
+    assert balance["parameter"][4]["valueMoney"]["value"] == 70
