@@ -7,12 +7,13 @@ it once a connection. Which page follows is told by the values of the last row, 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, cast
 
 from storage.pipeline import Row, Statement
 from storage.search_criteria import Criterion, Shape, is_pointed
+from storage.search_horizon import asks_for_changes, read_settled, settled
 from storage.search_paging import Key, ordering, sections_after
 from storage.search_sql import Conditions, SortKey
 from storage.transaction import Reader
@@ -61,13 +62,15 @@ class Page:
 
 async def read_page(reader: Reader, tenant_id: str, wanted: PageWanted) -> Page:
     """The page, and the number of all matches where it is asked for, in one round trip."""
+    if asks_for_changes(wanted.criterion.shape):
+        wanted = replace(wanted, criterion=settled(wanted.criterion))
     queries: list[tuple[Statement, Sequence[Any]]] = []
     if wanted.count:
         queries.append(page_query(tenant_id, wanted))
     if wanted.with_total or not wanted.count:
         statement = _count_statement(wanted.resource_type, wanted.criterion.shape)
         queries.append((statement, (tenant_id, *wanted.criterion.values)))
-    results = await _read(reader, tenant_id, queries, is_pointed(wanted.criterion.shape))
+    results = await _read(reader, tenant_id, queries, wanted.criterion.shape)
     rows = results[0] if wanted.count else []
     total = results[-1][0][0] if len(results) > bool(wanted.count) else None
     matches = [_match(row) for row in rows[: wanted.count]]
@@ -84,7 +87,7 @@ async def read_ids(
 ) -> list[str]:
     """The ids of the first matches, in their order."""
     query = _ids_statement(resource_type, criterion.shape), (tenant_id, *criterion.values, limit)
-    [rows] = await _read(reader, tenant_id, [query], is_pointed(criterion.shape))
+    [rows] = await _read(reader, tenant_id, [query], criterion.shape)
     return [row[0] for row in rows]
 
 
@@ -95,11 +98,16 @@ _PLAN_ONCE = Statement("SELECT set_config('plan_cache_mode', 'force_generic_plan
 
 
 async def _read(
-    reader: Reader, tenant_id: str, queries: list[tuple[Statement, Sequence[Any]]], pointed: bool
+    reader: Reader, tenant_id: str, queries: list[tuple[Statement, Sequence[Any]]], shape: Shape
 ) -> list[list[Row]]:
-    if pointed:
-        return await reader.read_all(tenant_id, queries)
-    return (await reader.read_all(tenant_id, [(_PLAN_FOR_VALUES, ()), *queries, (_PLAN_ONCE, ())]))[1:-1]
+    pointed = is_pointed(shape)
+    if not pointed:
+        queries = [(_PLAN_FOR_VALUES, ()), *queries, (_PLAN_ONCE, ())]
+    if asks_for_changes(shape):
+        results = await read_settled(reader, tenant_id, queries)
+    else:
+        results = await reader.read_all(tenant_id, queries)
+    return results if pointed else results[1:-1]
 
 
 def _match(row: Row) -> Match:

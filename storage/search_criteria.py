@@ -66,6 +66,11 @@ class Matched:
 
 
 @dataclass(frozen=True, slots=True)
+class BeforeHorizon:
+    """Last updated before the horizon that the transaction has set, if any (see `storage.search_horizon`)."""
+
+
+@dataclass(frozen=True, slots=True)
 class AmountCompared:
     """A money column without a currency (`{name}_minor` counts units of its last decimal) against the next value."""
 
@@ -106,7 +111,19 @@ class Not:
 
 
 Shape = (
-    Compared | OneOf | OneInstant | Present | Absent | Matched | AmountCompared | InIndex | Every | Either | Arms | Not
+    Compared
+    | OneOf
+    | OneInstant
+    | Present
+    | Absent
+    | Matched
+    | BeforeHorizon
+    | AmountCompared
+    | InIndex
+    | Every
+    | Either
+    | Arms
+    | Not
 )
 
 
@@ -172,9 +189,11 @@ def in_index(parameter: str, criterion: Criterion) -> Criterion:
 
 
 def every(*criteria: Criterion) -> Criterion:
+    """All of them; what is made of several is taken apart, so that every part can be seen."""
     if len(criteria) == 1:
         return criteria[0]
-    return Criterion(Every(tuple(each.shape for each in criteria)), _values(criteria))
+    parts = (each.shape.conditions if isinstance(each.shape, Every) else (each.shape,) for each in criteria)
+    return Criterion(Every(tuple(part for each in parts for part in each)), _values(criteria))
 
 
 def either(*criteria: Criterion) -> Criterion:

@@ -18,6 +18,7 @@ from storage.search_criteria import (
     Absent,
     AmountCompared,
     Arms,
+    BeforeHorizon,
     Compared,
     Either,
     Every,
@@ -31,6 +32,8 @@ from storage.search_criteria import (
 )
 from storage.search_folding import folded_expression
 from storage.tables import metadata
+
+_HORIZON = "coalesce(nullif(current_setting('billing.horizon', true), ''), 'infinity')::timestamptz"
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +104,8 @@ class Conditions:
                 return f'{alias}."{table.c[column].name}" IS NULL'
             case Matched():
                 return self._matched(shape, alias)
+            case BeforeHorizon():
+                return f"{alias}.last_updated < {_HORIZON}"
             case AmountCompared(name, operator):
                 return (
                     f'({alias}."{name}_currency" IS NULL AND {alias}."{name}_minor" {operator} '
