@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from billing.context import Context
+from billing.places import parameter_place
 from ledger.aging import aged
 from ledger.chart import BALANCE_OF
 from ledger.errors import not_found, rule_broken
@@ -32,25 +33,25 @@ class BalanceSheet:
 async def account_balance(
     tx: Transaction, context: Context, account_id: str, *, on: date | None, recorded: datetime | None
 ) -> BalanceSheet:
-    """Sums of the journal, never of anything else. The lock waits for who is posting now, so that an answer for a
-    moment that is past never changes."""
+    """Sums of the journal, never of anything else.
+
+    The lock waits for who is posting now, so that an answer for a moment that is past never changes.
+    """
     balance = (await account_balances.lock(tx, [account_id])).get(account_id)
     if balance is None:
         raise not_found("not-found", f"There is no Account/{account_id}.")
     if recorded is not None and recorded > tx.now:
-        raise rule_broken(
-            "recorded-in-future", "What will be known is not known yet.", "Parameters.parameter('recorded')"
-        )
+        raise rule_broken("recorded-in-future", "What will be known is not known yet.", parameter_place("recorded"))
     as_of_now = on is None and recorded is None
     if as_of_now:
         amounts = {name: getattr(balance, name) for name, _ in BALANCE_OF.values()}
     else:
         sums = await journal.sums_as_of(tx, account_id, list(BALANCE_OF), effective=on, recorded=recorded)
         amounts = {name: sign * sums.get(account, 0) for account, (name, sign) in BALANCE_OF.items()}
+    # As known at a moment, an answer must not change with the day on which it is asked for.
+    aged_on = on or context.today(recorded or tx.now)
     due = await journal.open_by_due_date(tx, account_id, effective=on, recorded=recorded)
-    buckets = aged(
-        ((date.fromisoformat(day) if day else None, amount) for day, amount in due), on or context.today(tx.now)
-    )
+    buckets = aged(((date.fromisoformat(day) if day else None, amount) for day, amount in due), aged_on)
 
     def money(minor_units: int) -> Money:
         return Money(balance.currency, minor_units)

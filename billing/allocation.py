@@ -1,4 +1,4 @@
-"""Putting money of a payment to invoices: the entry, and what it makes of each invoice's status."""
+"""Putting money of a payment to invoices: what it finds open, the entry, and what it makes of each invoice's status."""
 
 from __future__ import annotations
 
@@ -8,15 +8,21 @@ from dataclasses import dataclass
 from datetime import date
 
 from billing.change import Change
+from billing.context import Context
 from billing.issue_invoice import BALANCED
+from billing.payers import recipient_of
 from billing.record_change import record_update
-from ledger.capture import date_of
+from ledger.dates import date_of
+from ledger.errors import Category, refuse
 from ledger.invoice import Invoice
-from ledger.invoice_issue import settle
+from ledger.invoice_issue import payers_of, settle
+from ledger.payer import Payer, same_as
 from ledger.payment import Owner, ShareOfInvoice, allocated_entry, spread
 from storage import journal
 from storage.resource_rows import lock_and_load
 from storage.transaction import Transaction
+
+Parts = list[tuple[ShareOfInvoice, int]]
 
 
 @dataclass(slots=True)
@@ -27,14 +33,28 @@ class Payable:
     previous: Invoice
     shares: list[ShareOfInvoice]
 
-    @property
-    def due(self) -> int:
-        return sum(share.amount_minor for share in self.shares)
+    def take(self, amount_minor: int, payer: Payer | None) -> Parts:
+        """Take up to an amount of what is open; what money of a payer, or of the patient (None), may pay of it."""
+        parts = spread(self.shares, amount_minor, payer=None if payer is None else self._key_of(payer))
+        taken = dict(parts)
+        self.shares = [
+            ShareOfInvoice(share.ledger_account, share.payer, share.amount_minor - taken.get(share, 0))
+            for share in self.shares
+        ]
+        return parts
+
+    def _key_of(self, payer: Payer) -> str:
+        """How this invoice names a payer, which another reference or its identifier may name elsewhere."""
+        return (same_as(payer, payers_of(self.invoice, recipient_of(self.invoice))) or payer).key
 
 
 async def payables(tx: Transaction, invoice_ids: Sequence[str]) -> dict[str, Payable]:
     """Lock invoices, the accounts of which are locked, and see what is open of each."""
-    invoices = await lock_and_load(tx, "Invoice", invoice_ids)
+    found = await lock_and_load(tx, "Invoice", invoice_ids)
+    invoices = {invoice_id: invoice for invoice_id, invoice in found.items() if isinstance(invoice, Invoice)}
+    if any(invoice.account_id not in (None, *tx.balances) for invoice in invoices.values()):
+        # A draft moved to another account, and was issued, between the look at its account and the lock on it.
+        raise refuse(Category.UNAVAILABLE, "busy", "An invoice is being changed at this moment; try again.")
     shares = await journal.open_shares(tx, list(invoices)) if invoices else {}
     return {
         invoice_id: Payable(
@@ -43,35 +63,32 @@ async def payables(tx: Transaction, invoice_ids: Sequence[str]) -> dict[str, Pay
             [ShareOfInvoice(*share) for share in shares.get(invoice_id, [])],
         )
         for invoice_id, invoice in invoices.items()
-        if isinstance(invoice, Invoice)
     }
 
 
 def allocate(
-    tx: Transaction, payment_id: str, payable: Payable, amount_minor: int, *, owner: Owner, currency: str, on: date
-) -> int:
-    """Put up to an amount to an invoice; how much of it found something open. Effective when both are there."""
-    parts = spread(payable.shares, amount_minor, owner=owner)
-    allocated = sum(part for _, part in parts)
-    if allocated == 0:
-        return 0
+    tx: Transaction,
+    context: Context,
+    payment_id: str,
+    payable: Payable,
+    parts: Parts,
+    *,
+    owner: Owner,
+    currency: str,
+    on: date,
+) -> None:
+    """Put what was taken of an invoice to it. The entry is effective when both the money and the debt are there."""
     invoice = payable.invoice
     assert invoice.account_id is not None
     assert invoice.date is not None
-    effective = max(on, date_of(invoice.date[:10], "UTC"))
+    effective = max(on, date_of(invoice.date, context.tenant.timezone))
     journal.append(
         tx,
         allocated_entry(
             payment_id, invoice.id, invoice.account_id, parts, owner=owner, currency=currency, on=effective
         ),
     )
-    settle(invoice, (invoice.settled_minor or 0) + allocated)
-    paid = dict(parts)
-    payable.shares = [
-        ShareOfInvoice(share.ledger_account, share.payer, share.amount_minor - paid.get(share, 0))
-        for share in payable.shares
-    ]
-    return allocated
+    settle(invoice, (invoice.settled_minor or 0) + sum(part for _, part in parts))
 
 
 def record_settlement(tx: Transaction, payable: Payable) -> Change:

@@ -9,8 +9,9 @@ from billing.context import Context
 from billing.issue_invoice import record_charges
 from billing.locked_invoice import locked_invoice
 from billing.record_change import record_update
+from billing.status_rules import rule_for
 from ledger.charge_item import ChargeItem
-from ledger.errors import conflict
+from ledger.errors import conflict, rule_broken
 from ledger.invoice import Invoice
 from ledger.invoice_issue import KIND, unsettle
 from ledger.journal import reversal
@@ -32,14 +33,13 @@ async def cancel(
     tx: Transaction, context: Context, invoice: Invoice, previous: Invoice, *, reason: str | None
 ) -> Change:
     """Void a locked invoice; `invoice` may carry new notes beside the stored content."""
-    if previous.status not in ("draft", "issued", "balanced"):
+    if previous.status in ("cancelled", "entered-in-error"):
         raise conflict("invalid-state", f"The invoice is {previous.status} already.", "Invoice.status")
-    if previous.settled_minor:
-        raise conflict(
-            "invoice-settled",
-            "Something is paid or credited on the invoice; credit it, or take the payments off first.",
-            "Invoice.status",
-        )
+    if not reason:
+        raise rule_broken("reason-required", "Say why the invoice is cancelled.", "Invoice.cancelledReason", "required")
+    rule = rule_for("Invoice", previous.status, "cancelled")
+    if previous.settled_minor and rule.refusal is not None:
+        raise rule.refusal.at("Invoice.status")
     invoice.status, invoice.cancelled_reason = "cancelled", reason
     if previous.status == "draft":
         change = record_update(tx, invoice, previous)

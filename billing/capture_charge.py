@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from datetime import date
+from typing import Any
 
 from billing.change import Change
 from billing.context import Context
 from billing.record_change import record_creation
+from billing.server_owned import check_status
+from billing.status_rules import NEW
 from ledger.capture import capture_entry, capture_of, service_date_of
 from ledger.charge_item import ChargeItem
 from ledger.errors import rule_broken
-from mappers.r4.json_text import decode
+from mappers.residue import decode_residue
 from storage import account_balances, account_lookups, journal
 from storage.transaction import Transaction
 
@@ -20,11 +23,12 @@ REVERSED = "billing.charge.reversed.v1"
 
 async def capture_charge(tx: Transaction, context: Context, charge: ChargeItem, *, base_version: int = 0) -> Change:
     """What is billable and priced is posted; what has no price or no account yet is kept, and posts nothing."""
-    if charge.status == "billed":
-        raise billed_by_client()
+    await check_status(tx, charge, NEW, charge.status)
     if charge.status == "billable":
+        refuse_price(charge)
         price(context, charge)
         await place(tx, charge)
+        refuse_account(tx, charge)
     capture = capture_of(charge, service_date(tx, context, charge))
     change = record_creation(tx, charge, base_version=base_version, events=(CAPTURED,) if capture else ())
     if capture is not None:
@@ -32,28 +36,17 @@ async def capture_charge(tx: Transaction, context: Context, charge: ChargeItem, 
     return change
 
 
-def billed_by_client() -> Exception:
-    return rule_broken(
-        "server-owned", "A charge is billed when its invoice is issued; send it as billable.", "ChargeItem.status"
-    )
-
-
 def service_date(tx: Transaction, context: Context, charge: ChargeItem) -> date:
     return service_date_of(charge, context.tenant.timezone) or context.today(tx.now)
 
 
-def price(context: Context, charge: ChargeItem) -> None:
-    """Give the charge its amount: the override, which is the total and needs a reason; else it is unpriced."""
+def refuse_price(charge: ChargeItem) -> None:
+    """Refuse an override that says no price, or not why."""
     override = charge.price_override
-    if override.minor_units is None:
-        if context.tenant.setting("unpriced_charge") == "refuse":
-            raise rule_broken(
-                "price-not-found",
-                "No price list has a price for this charge; send priceOverride with overrideReason.",
-                "ChargeItem.code",
-            )
-        charge.amount_minor, charge.amount_currency, charge.unpriced = None, None, True
+    if override.minor_units is None and override.currency is None:
         return
+    if override.minor_units is None:
+        raise rule_broken("amount-required", "Say how much it costs.", "ChargeItem.priceOverride.value")
     if override.currency is None:
         raise rule_broken("currency-required", "Say the currency of the price.", "ChargeItem.priceOverride.currency")
     if override.minor_units < 0:
@@ -62,24 +55,46 @@ def price(context: Context, charge: ChargeItem) -> None:
             "A charge is not negative; credit the charge that was too high.",
             "ChargeItem.priceOverride.value",
         )
-    if "overrideReason" not in decode(charge.residue):
+    if "overrideReason" not in decode_residue(charge.residue):
         raise rule_broken("override-reason-required", "Say why the price is overridden.", "ChargeItem.overrideReason")
-    charge.amount_minor, charge.amount_currency, charge.unpriced = override.minor_units, override.currency, False
+
+
+def price(context: Context, charge: ChargeItem) -> None:
+    """Give the charge its amount: the override, which is the total; else it is unpriced, or refused."""
+    override = charge.price_override
+    charge.amount_minor, charge.amount_currency = override.minor_units, override.currency
+    charge.unpriced = override.minor_units is None
+    if charge.unpriced and context.tenant.setting("unpriced_charge") == "refuse":
+        raise rule_broken(
+            "price-not-found",
+            "No price list has a price for this charge; send priceOverride with overrideReason.",
+            "ChargeItem.code",
+        )
 
 
 async def place(tx: Transaction, charge: ChargeItem) -> None:
-    """Find the account of a billable charge that names none, and see that the account takes the charge."""
-    residue = decode(charge.residue)
-    if len(residue.get("account", ())) > 1:
+    """Find the account of a charge that names none, or names one by its identifier; it is then in the resource."""
+    named: list[dict[str, Any]] = decode_residue(charge.residue).get("account", [])
+    if len(named) > 1:
         raise rule_broken("account-ambiguous", "A charge goes to one account; name one.", "ChargeItem.account")
-    if charge.account_id is None:
-        if "account" in residue or charge.subject is None or charge.amount_currency is None:
-            return
+    if charge.account_id is not None:
+        return
+    found: list[str] = []
+    if named:
+        identifier = named[0].get("identifier", {})
+        if identifier.get("value") and "reference" not in named[0]:
+            found = await account_lookups.with_identifier(tx, identifier.get("system"), identifier["value"])
+    elif charge.subject is not None and charge.amount_currency is not None:
         found = await account_lookups.active_accounts(tx, charge.subject, charge.amount_currency)
-        if len(found) != 1:
-            return
+    if len(found) == 1:
         charge.account_id = found[0]
         await account_balances.lock(tx, found)
+
+
+def refuse_account(tx: Transaction, charge: ChargeItem) -> None:
+    """Refuse a charge that its account does not take."""
+    if charge.account_id is None:
+        return
     balance = tx.balances.get(charge.account_id)
     if balance is None:
         raise rule_broken(

@@ -10,7 +10,7 @@ from datetime import datetime
 class Change:
     """`content` is the rendered JSON, None for a deletion. `outcome`: created, updated, unchanged, existing or deleted.
 
-    `unchanged` is an update that says what is stored already; `existing` a create that met a resource with its business key.
+    `unchanged` is an update that says what is stored already; `existing` a create that met a resource with its key.
     """
 
     resource_type: str

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from billing.change import Change
 from billing.context import Context
+from billing.places import extension_place
 from billing.record_change import record_update
+from billing.server_owned import check_status
 from ledger.account import Account
-from ledger.errors import conflict, rule_broken
+from ledger.errors import rule_broken
+from mappers.extensions import ACCOUNT_CURRENCY
 from storage import journal
 from storage.transaction import Transaction
 
@@ -18,15 +21,11 @@ async def change_account(tx: Transaction, context: Context, account: Account, pr
         raise rule_broken(
             "currency-fixed",
             f"The account is in {previous.currency} for life; open another account for {account.currency}.",
-            "Account.extension('extension-Account.currency')",
+            extension_place("Account", ACCOUNT_CURRENCY),
         )
-    if account.status != previous.status:
-        if previous.status == "entered-in-error":
-            raise conflict("invalid-state", "entered-in-error is final; open another account.", "Account.status")
-        if account.status == "entered-in-error" and await journal.is_posted_to(tx, "Account", account.id):
-            raise conflict(
-                "posted", "The account has postings and cannot be an error; set it inactive.", "Account.status"
-            )
+    rule = await check_status(tx, account, previous.status, account.status)
+    if rule.refusal is not None and await journal.is_posted_to(tx, "Account", account.id):
+        raise rule.refusal.at("Account.status")
     change = record_update(tx, account, previous)
     tx.balances[account.id].status = account.status
     return change

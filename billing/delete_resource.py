@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from billing.change import Change
 from billing.context import Context
+from billing.invoice_numbers import numbers_of
 from billing.record_change import record_deletion
+from billing.status_rules import deletion_refused
 from billing.update_resource import locked, version_differs
-from ledger.errors import conflict
+from ledger.invoice import Invoice
 from storage import account_balances, business_keys, invoiced_charges, journal
 from storage.transaction import Transaction
 
@@ -25,11 +27,9 @@ async def delete_resource(
         return None
     if if_match is not None and current.version not in if_match:
         raise version_differs(resource_type, resource_id)
-    if await journal.is_posted_to(tx, resource_type, resource_id):
-        raise conflict(
-            "posted",
-            f"{resource_type}/{resource_id} is in the journal and stays; cancel, credit or reverse it instead.",
-        )
+    was_issued = isinstance(current, Invoice) and bool(numbers_of(current))
+    if was_issued or await journal.is_posted_to(tx, resource_type, resource_id):
+        raise deletion_refused(resource_type).at("")
     business_keys.forget(tx, resource_type, resource_id)
     if resource_type == "Account":
         account_balances.close_balance(tx, resource_id)

@@ -33,7 +33,7 @@ async def find_or_begin(
 ) -> StoredAnswer | None:
     """The answer that this key had, or None: then this is the first, and who comes second waits for its end.
 
-    Refused as IDEMPOTENCY_CONFLICT where the key had another request, IDEMPOTENCY_IN_FLIGHT after two seconds of waiting.
+    Refused as IDEMPOTENCY_CONFLICT where the key had another request, as IDEMPOTENCY_IN_FLIGHT after two seconds.
     """
     refuse_key(key)
     kept = await idempotency_keys.lock_and_read(tx, context.client, operation, key)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from billing.context import Context
 from ledger.charge_item import ChargeItem
-from ledger.errors import Category, Problem, Refusal, rule_broken
+from ledger.errors import Category, Problem, Refusal
 from ledger.invoice import Invoice
-from ledger.invoice_totals import complete
+from ledger.invoice_completion import complete
 from storage import account_balances, invoiced_charges
 from storage.resource_rows import load
 from storage.transaction import Transaction
@@ -16,7 +18,7 @@ Charges = dict[str, ChargeItem]
 
 async def fill(tx: Transaction, context: Context, invoice: Invoice) -> Charges:
     """Load the charges, check that they belong together, and complete components and totals."""
-    charge_ids = _charge_ids(invoice)
+    charge_ids = [line.charge_item_id for line in invoice.lines if line.charge_item_id]
     charges = await _load(tx, charge_ids)
     if invoice.account_id is None and charges:
         accounts = {charge.account_id for charge in charges.values()}
@@ -25,21 +27,15 @@ async def fill(tx: Transaction, context: Context, invoice: Invoice) -> Charges:
             await account_balances.lock(tx, [invoice.account_id])
             # Read again: until the account was locked they could still change.
             charges = await _load(tx, charge_ids)
-    _refuse_strangers(invoice, charges)
     holders = await invoiced_charges.holders(tx, charge_ids)
-    taken = {charge_id: holder for charge_id, holder in holders.items() if holder != invoice.id}
-    if taken:
-        raise Refusal(
-            Problem(
-                Category.RULE_BROKEN,
-                "charge-on-other-invoice",
-                f"ChargeItem/{line.charge_item_id} is on Invoice/{taken[line.charge_item_id]}; cancel that one first.",
-                f"Invoice.lineItem[{at}].chargeItem",
-            )
-            for at, line in enumerate(invoice.lines)
-            if line.charge_item_id in taken
-        )
     currency = currency_of(tx, context, invoice)
+    problems = [
+        *_repetitions(invoice),
+        *_strangers(invoice, charges, currency),
+        *_taken(invoice, {charge_id: holder for charge_id, holder in holders.items() if holder != invoice.id}),
+    ]
+    if problems:
+        raise Refusal(problems)
     complete(invoice, charges, currency)
     return charges
 
@@ -49,36 +45,54 @@ def currency_of(tx: Transaction, context: Context, invoice: Invoice) -> str:
     return balance.currency if balance else context.tenant.currency
 
 
-def _charge_ids(invoice: Invoice) -> list[str]:
-    ids = [line.charge_item_id for line in invoice.lines if line.charge_item_id]
-    for at, line in enumerate(invoice.lines):
-        if line.charge_item_id and ids.count(line.charge_item_id) > 1:
-            raise rule_broken(
-                "charge-twice",
-                f"ChargeItem/{line.charge_item_id} stands on two lines; a charge is billed once.",
-                f"Invoice.lineItem[{at}].chargeItem",
-            )
-    return ids
-
-
 async def _load(tx: Transaction, charge_ids: list[str]) -> Charges:
     found = await load(tx, "ChargeItem", charge_ids)
     return {charge_id: charge for charge_id, charge in found.items() if isinstance(charge, ChargeItem)}
 
 
-def _refuse_strangers(invoice: Invoice, charges: Charges) -> None:
-    """Invoice and lines share account and subject."""
+def _repetitions(invoice: Invoice) -> list[Problem]:
+    count = Counter(line.charge_item_id for line in invoice.lines)
+    return [
+        _problem("charge-twice", f"ChargeItem/{line.charge_item_id} is on {count[line.charge_item_id]} lines.", at)
+        for at, line in enumerate(invoice.lines)
+        if line.charge_item_id is not None and count[line.charge_item_id] > 1
+    ]
+
+
+def _strangers(invoice: Invoice, charges: Charges, currency: str) -> list[Problem]:
+    """Invoice and lines share account, subject and currency."""
     problems = []
+    subject = invoice.subject or next((charge.subject for charge in charges.values() if charge.subject), None)
     for at, line in enumerate(invoice.lines):
         charge = charges.get(line.charge_item_id or "")
-        place = f"Invoice.lineItem[{at}].chargeItem"
         if charge is None:
             if line.charge_item_id:
-                problems.append(("reference-not-found", f"ChargeItem/{line.charge_item_id} does not exist.", place))
+                text = f"ChargeItem/{line.charge_item_id} does not exist."
+                problems.append(_problem("reference-not-found", text, at))
             continue
         if invoice.account_id != charge.account_id:
-            problems.append(("charge-other-account", f"ChargeItem/{charge.id} is not on the invoice's account.", place))
-        if invoice.subject is not None and charge.subject is not None and invoice.subject != charge.subject:
-            problems.append(("charge-other-subject", f"ChargeItem/{charge.id} is for {charge.subject}.", place))
-    if problems:
-        raise Refusal(Problem(Category.RULE_BROKEN, code, text, place) for code, text, place in problems)
+            text = f"ChargeItem/{charge.id} is not on the account of the invoice."
+            problems.append(_problem("charge-other-account", text, at))
+        if charge.subject not in (None, subject):
+            text = f"ChargeItem/{charge.id} is for {charge.subject}, the invoice for {subject}."
+            problems.append(_problem("charge-other-subject", text, at))
+        if charge.amount_currency not in (None, currency):
+            text = f"ChargeItem/{charge.id} is in {charge.amount_currency}, the invoice in {currency}."
+            problems.append(_problem("currency-mismatch", text, at))
+    return problems
+
+
+def _taken(invoice: Invoice, holders: dict[str, str]) -> list[Problem]:
+    return [
+        _problem(
+            "charge-on-other-invoice",
+            f"ChargeItem/{line.charge_item_id} is on Invoice/{holders[line.charge_item_id]}; cancel that one first.",
+            at,
+        )
+        for at, line in enumerate(invoice.lines)
+        if line.charge_item_id in holders
+    ]
+
+
+def _problem(code: str, message: str, line: int) -> Problem:
+    return Problem(Category.RULE_BROKEN, code, message, f"Invoice.lineItem[{line}].chargeItem")

@@ -16,7 +16,7 @@ Touched = tuple[str, str | None, dict[str, Any] | None]
 
 
 async def lock_for(tx: Transaction, context: Context, resources: Sequence[Touched]) -> None:
-    """Lock the accounts of (type, id, document): those named by documents, and those of what the ids and references are now."""
+    """Lock the accounts of (type, id, document): those that documents name, and those of what the ids are now."""
     ids: dict[str, set[str]] = {resource_type: set() for resource_type in RESOURCE_TYPES}
     for resource_type, resource_id, document in resources:
         if resource_id is not None and resource_type in ids:

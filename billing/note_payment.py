@@ -7,11 +7,14 @@ from datetime import date
 from billing.change import Change
 from billing.context import Context
 from billing.record_change import record_creation, record_update
-from ledger.capture import date_of
+from billing.server_owned import check_status
+from billing.status_rules import CLEARED, NEW, StatusRule
 from ledger.chart import LedgerAccount
-from ledger.errors import conflict, rule_broken
+from ledger.dates import whole_date_of
+from ledger.errors import rule_broken
 from ledger.journal import reversal
-from ledger.payment import CLEARED, UNCLEARED, cleared_entry
+from ledger.payment import CLEARED as ENTRY_CLEARED
+from ledger.payment import UNCLEARED, cleared_entry
 from ledger.payment_notice import PaymentNotice
 from ledger.payment_reconciliation import PaymentReconciliation
 from storage import journal
@@ -20,26 +23,26 @@ from storage.transaction import Transaction
 
 
 async def note_payment(tx: Transaction, context: Context, notice: PaymentNotice, *, base_version: int = 0) -> Change:
+    rule = await check_status(tx, notice, NEW, notice.status)
     payment = await _payment(tx, notice)
     change = record_creation(tx, notice, base_version=base_version)
     if clears(notice):
-        await _clear(tx, context, notice, payment)
+        await _clear(tx, context, notice, payment, rule)
     return change
 
 
 async def change_notice(tx: Transaction, context: Context, notice: PaymentNotice, previous: PaymentNotice) -> Change:
-    if previous.status == "entered-in-error" and notice.status != previous.status:
-        raise conflict("invalid-state", "entered-in-error is final; send another notice.", "PaymentNotice.status")
+    was_cleared = clears(previous)
+    rule = await check_status(tx, notice, CLEARED if was_cleared else previous.status, notice.status)
     payment = await _payment(tx, notice)
-    if clears(previous) and clears(notice):
-        if (notice.payment_id, notice.amount) != (previous.payment_id, previous.amount):
-            raise conflict("posted", "The notice cleared its payment; cancel it, then send another.", "PaymentNotice")
-        return record_update(tx, notice, previous)
+    if was_cleared and (notice.payment_id, notice.amount[:2]) != (previous.payment_id, previous.amount[:2]):
+        assert rule.refusal is not None
+        raise rule.refusal.at("PaymentNotice")
     change = record_update(tx, notice, previous)
-    if clears(previous):
+    if was_cleared and not clears(notice):
         await _take_back(tx, context, notice)
-    elif clears(notice):
-        await _clear(tx, context, notice, payment)
+    elif clears(notice) and not was_cleared:
+        await _clear(tx, context, notice, payment, rule)
     return change
 
 
@@ -73,7 +76,11 @@ async def _payment(tx: Transaction, notice: PaymentNotice) -> PaymentReconciliat
 
 
 async def _clear(
-    tx: Transaction, context: Context, notice: PaymentNotice, payment: PaymentReconciliation | None
+    tx: Transaction,
+    context: Context,
+    notice: PaymentNotice,
+    payment: PaymentReconciliation | None,
+    rule: StatusRule,
 ) -> None:
     if payment is None:
         raise rule_broken(
@@ -84,11 +91,8 @@ async def _clear(
     held = await journal.holdings(tx, payment.id)
     in_clearing = sum(item.amount_minor for item in held if item.ledger_account is LedgerAccount.CLEARING)
     if in_clearing <= 0:
-        raise rule_broken(
-            "nothing-to-clear",
-            "The payment does not lie in clearing: it was cash, or the bank has it already.",
-            "PaymentNotice.paymentStatus",
-        )
+        assert rule.refusal is not None
+        raise rule.refusal.at("PaymentNotice.paymentStatus")
     assert payment.payment_amount.currency is not None
     journal.append(
         tx,
@@ -97,7 +101,7 @@ async def _clear(
 
 
 async def _take_back(tx: Transaction, context: Context, notice: PaymentNotice) -> None:
-    for entry_id, entry in await journal.standing(tx, "PaymentNotice", [notice.id], CLEARED):
+    for entry_id, entry in await journal.standing(tx, "PaymentNotice", [notice.id], ENTRY_CLEARED):
         today = max(context.today(tx.now), entry.effective_at)
         journal.append(tx, reversal(entry, entry_id, effective_at=today, kind=UNCLEARED))
 
@@ -106,7 +110,7 @@ def _day(tx: Transaction, context: Context, notice: PaymentNotice) -> date:
     today = context.today(tx.now)
     if notice.payment_date is None:
         return today
-    on = date_of(notice.payment_date, context.tenant.timezone)
+    on = whole_date_of(notice.payment_date, context.tenant.timezone, "PaymentNotice.paymentDate")
     if on > today:
         raise rule_broken("date-in-future", f"Today is {today}.", "PaymentNotice.paymentDate")
     return on

@@ -1,4 +1,4 @@
-"""Post a payment at the counter: the receipt, its allocation, the PaymentReconciliation and the PaymentNotice that say so."""
+"""Post a payment at the counter: the receipt, its allocation, and the PaymentReconciliation and PaymentNotice of it."""
 
 from __future__ import annotations
 
@@ -7,29 +7,31 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from billing.allocation import Payable, allocate, payables, record_settlement
+from billing.allocation import Parts, Payable, allocate, payables, record_settlement
 from billing.change import Change
 from billing.context import Context
-from billing.receive_payment import POSTED
+from billing.payers import payer_of
+from billing.payment_documents import notice_document, payment_document, tenant_reference
+from billing.places import parameter_place
+from billing.receive_payment import POSTED, drawer_of
 from billing.record_change import record_creation
-from ledger.account import Account, AccountBalance
-from ledger.chart import ASSET_OF_METHOD, LedgerAccount
-from ledger.errors import Category, conflict, not_found, refuse, rule_broken
-from ledger.invoice_issue import payer_key
+from ledger.account import AccountBalance
+from ledger.chart import ASSET_OF_METHOD
+from ledger.errors import conflict, not_found, rule_broken
 from ledger.money import Money
+from ledger.payer import Payer
 from ledger.payment import Owner, received_entry
-from mappers import extensions, mapper_for
+from ledger.payment_reconciliation import PaymentReconciliation
+from mappers import mapper_for
 from storage import account_balances, account_lookups, journal
 from storage.resource_ids import new_id
 from storage.resource_rows import load
 from storage.transaction import Transaction
 
-_DRAWER = "main"
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PaymentRequest:
-    """What is paid, on an invoice or on an account. `payer`: a FHIR Reference; `invoice_ids`: pay these, in this order."""
+    """What is paid, on an invoice or on an account. `payer`: a Reference; `invoice_ids`: pay these, in this order."""
 
     amount: Money
     method: str
@@ -56,39 +58,22 @@ async def post_payment(tx: Transaction, context: Context, request: PaymentReques
     """Pay the invoices, as far as the amount reaches and there is something due; the rest stays unapplied."""
     balance = await _locked_account(tx, request)
     _refuse_money(request, balance)
+    payer = _payer(context, request)
     on = _payment_date(context.today(tx.now), request)
-    owner = _owner(request, balance)
     wanted = await _wanted(tx, request, balance.account_id)
-    open_invoices = await payables(tx, wanted)
-    _refuse_invoices(request, open_invoices, wanted, balance.account_id)
-    payment_id = new_id()
-    asset = ASSET_OF_METHOD[request.method]
-    journal.append(
-        tx,
-        received_entry(
-            payment_id,
-            asset=asset,
-            drawer=_DRAWER if asset is LedgerAccount.CASH else None,
-            owned=[(owner, request.amount.minor_units)],
-            currency=balance.currency,
-            on=on,
-        ),
-    )
-    allocated = _allocate(tx, payment_id, [open_invoices[id_] for id_ in wanted], request, owner, on)
-    payment = record_creation(
-        tx,
-        mapper_for("PaymentReconciliation").parse(
-            _payment_document(tx, request, balance, owner, allocated, on),
-            id=payment_id,
-            base_url=context.base_url,
-        ),
-        events=(POSTED,),
-    )
-    invoices = tuple(record_settlement(tx, payable) for payable, _ in allocated)
-    first = open_invoices[wanted[0]] if wanted else None
-    notice = await _notice(tx, context, request, payment_id, balance.account_id, first, on)
-    change = None if request.tendered is None else request.tendered - request.amount
-    return PostedPayment(payment, notice, invoices, change)
+    found = await payables(tx, wanted)
+    _refuse_invoices(request, found, wanted, balance.account_id)
+    owner = Owner(balance.account_id) if payer is None else Owner(None, payer.key)
+    taken = _taken([found[invoice_id] for invoice_id in wanted], request.amount.minor_units, payer)
+    payment = _payment(tx, context, request, balance.account_id, taken, on, by_organization=payer is not None)
+    change = record_creation(tx, payment, events=(POSTED,))
+    _book(tx, context, request, payment.id, owner, taken, on)
+    is_named = request.invoice_id is not None or bool(request.invoice_ids)
+    shown = [found[invoice_id] for invoice_id in wanted] if is_named else [payable for payable, _ in taken]
+    invoices = tuple(record_settlement(tx, payable) for payable in shown)
+    notice = await _notice(tx, context, request, payment.id, balance.account_id, shown[0] if shown else None, on)
+    back = None if request.tendered is None else request.tendered - request.amount
+    return PostedPayment(change, notice, invoices, back)
 
 
 async def _locked_account(tx: Transaction, request: PaymentRequest) -> AccountBalance:
@@ -99,31 +84,29 @@ async def _locked_account(tx: Transaction, request: PaymentRequest) -> AccountBa
             raise not_found("not-found", f"There is no Invoice/{request.invoice_id}.")
         account_id = getattr(invoice, "account_id", None)
         if account_id is None:
-            raise conflict("invalid-state", "The invoice is a draft without account; issue it first.", "Invoice.status")
+            raise conflict("invalid-state", "The invoice has no account; only an issued one is paid.", "Invoice.status")
     assert account_id is not None
     balance = (await account_balances.lock(tx, [account_id])).get(account_id)
     if balance is None:
         raise not_found("not-found", f"There is no Account/{account_id}.")
     if balance.status == "entered-in-error":
-        raise conflict("invalid-state", "The account is entered in error.", "Account.status")
+        raise conflict("invalid-state", "The account is entered in error; pay on another.", "Account.status")
     return balance
 
 
 def _refuse_money(request: PaymentRequest, balance: AccountBalance) -> None:
     amount, tendered = request.amount, request.tendered
     if amount.currency != balance.currency:
-        raise rule_broken(
-            "currency-mismatch", f"The account is in {balance.currency}; pay in it.", "Parameters.parameter('amount')"
-        )
+        text = f"The account is in {balance.currency}; pay in it."
+        raise rule_broken("currency-mismatch", text, parameter_place("amount"))
     if amount.minor_units <= 0:
-        raise rule_broken("amount-not-positive", "Pay more than nothing.", "Parameters.parameter('amount')")
+        raise rule_broken("amount-not-positive", "Pay more than nothing.", parameter_place("amount"))
     if request.method not in ASSET_OF_METHOD:
-        raise rule_broken(
-            "unknown-method", f"A method is one of {', '.join(ASSET_OF_METHOD)}.", "Parameters.parameter('method')"
-        )
+        text = f"A method is one of {', '.join(ASSET_OF_METHOD)}."
+        raise rule_broken("unknown-method", text, parameter_place("method"))
     if tendered is None:
         return
-    place = "Parameters.parameter('tendered')"
+    place = parameter_place("tendered")
     if request.method != "cash":
         raise rule_broken("tendered-not-cash", "Only cash is tendered.", place)
     if tendered.currency != amount.currency:
@@ -134,27 +117,8 @@ def _refuse_money(request: PaymentRequest, balance: AccountBalance) -> None:
 
 def _payment_date(today: date, request: PaymentRequest) -> date:
     if request.on is not None and request.on > today:
-        raise rule_broken("date-in-future", f"Today is {today}.", "Parameters.parameter('date')")
+        raise rule_broken("date-in-future", f"Today is {today}.", parameter_place("date"))
     return request.on or today
-
-
-def _owner(request: PaymentRequest, balance: AccountBalance) -> Owner:
-    payer = _organization(request)
-    return Owner(balance.account_id) if payer is None else Owner(None, payer)
-
-
-def _organization(request: PaymentRequest) -> str | None:
-    """The payer as the journal names it where it is an organization; patients pay on their account."""
-    payer = request.payer or {}
-    reference = payer.get("reference")
-    if reference is not None:
-        if "Organization/" in reference:
-            return str(reference)
-        return None
-    if payer.get("type") == "Organization":
-        identifier = payer.get("identifier", {})
-        return payer_key(None, identifier.get("system"), identifier.get("value"))
-    return None
 
 
 async def _wanted(tx: Transaction, request: PaymentRequest, account_id: str) -> list[str]:
@@ -164,11 +128,11 @@ async def _wanted(tx: Transaction, request: PaymentRequest, account_id: str) -> 
 
 
 def _refuse_invoices(
-    request: PaymentRequest, open_invoices: dict[str, Payable], wanted: Sequence[str], account_id: str
+    request: PaymentRequest, found: dict[str, Payable], wanted: Sequence[str], account_id: str
 ) -> None:
+    place = parameter_place("invoice")
     for invoice_id in wanted:
-        payable = open_invoices.get(invoice_id)
-        place = "Parameters.parameter('invoice')"
+        payable = found.get(invoice_id)
         if payable is None:
             raise rule_broken("reference-not-found", f"There is no Invoice/{invoice_id}.", place, "not-found")
         if payable.invoice.account_id != account_id:
@@ -177,90 +141,79 @@ def _refuse_invoices(
             text = f"Invoice/{invoice_id} is {payable.invoice.status}; only an issued one takes money."
             if request.invoice_id is not None:
                 raise conflict("invalid-state", text, "Invoice.status")
-            raise refuse(Category.RULE_BROKEN, "invoice-not-issued", text, place)
+            raise rule_broken("invoice-not-issued", text, place)
 
 
-def _allocate(
-    tx: Transaction,
-    payment_id: str,
-    wanted: Sequence[Payable],
-    request: PaymentRequest,
-    owner: Owner,
-    on: date,
-) -> list[tuple[Payable, int]]:
-    left = request.amount.minor_units
-    allocated = []
+def _payer(context: Context, request: PaymentRequest) -> Payer | None:
+    """The organization that pays; None where the patient does, or somebody for the patient."""
+    if request.payer is None:
+        return None
+    place = parameter_place("payer")
+    if "identifier" in request.payer and not request.payer.keys() & {"reference", "type"}:
+        text = "Say what the payer is: type Organization for an insurer, Patient or RelatedPerson for a person."
+        raise rule_broken("payer-type-required", text, place)
+    payer = payer_of(request.payer, context.base_url)
+    if payer is not None and not payer.is_known:
+        raise rule_broken("payer-unknown", "Name the payer by reference or identifier.", place)
+    return payer
+
+
+def _taken(wanted: Sequence[Payable], amount_minor: int, payer: Payer | None) -> list[tuple[Payable, Parts]]:
+    """What is taken of each invoice in turn, until the money is used up."""
+    taken = []
     for payable in wanted:
-        if left == 0:
-            break
-        part = allocate(tx, payment_id, payable, left, owner=owner, currency=request.amount.currency, on=on)
-        if part:
-            allocated.append((payable, part))
-            left -= part
-    return allocated
+        parts = payable.take(amount_minor, payer)
+        if parts:
+            taken.append((payable, parts))
+            amount_minor -= sum(part for _, part in parts)
+    return taken
 
 
-def _payment_document(
+def _payment(
     tx: Transaction,
+    context: Context,
     request: PaymentRequest,
-    balance: AccountBalance,
-    owner: Owner,
-    allocated: list[tuple[Payable, int]],
+    account_id: str,
+    taken: list[tuple[Payable, Parts]],
     on: date,
-) -> dict[str, Any]:
-    """The PaymentReconciliation; R5's cross-version extensions say what R4 has no element for."""
-    day = on.isoformat()
-    details = [
-        _detail("payment", f"Invoice/{payable.invoice.id}", part, balance.currency, day) for payable, part in allocated
-    ]
-    rest = request.amount.minor_units - sum(part for _, part in allocated)
-    if rest and owner.account_id is not None:
-        details.append(_detail("advance", f"Account/{owner.account_id}", rest, balance.currency, day))
-    by = "patient" if owner.account_id is not None else "insurance"
-    document: dict[str, Any] = {
-        "resourceType": "PaymentReconciliation",
-        "extension": [
-            {"url": extensions.PAYMENT_METHOD, "valueCode": request.method},
-            {
-                "url": extensions.PAYMENT_ACCOUNT,
-                "valueReference": {"reference": f"Account/{balance.account_id}"},
-            },
-            {
-                "url": extensions.PAYMENT_ISSUER_TYPE,
-                "valueCodeableConcept": {"coding": [{"system": "http://hl7.org/fhir/payment-issuertype", "code": by}]},
-            },
-        ],
-        "status": "active",
-        "created": tx.now.isoformat(timespec="seconds").replace("+00:00", "Z"),
-        "outcome": "complete",
-        "paymentDate": day,
-        "paymentAmount": _money(request.amount.minor_units, balance.currency),
-        "detail": details,
-    }
-    if owner.account_id is None:
-        document["paymentIssuer"] = request.payer
-        # Money of a payer that is not allocated is the payer's, not the account's.
-        del document["extension"][1]
-    elif request.payer is not None:
-        document["extension"].append({"url": extensions.PAYMENT_ISSUER, "valueReference": request.payer})
-    if request.reference is not None:
-        document["paymentIdentifier"] = {"value": request.reference}
-    if not details:
-        del document["detail"]
-    return document
+    *,
+    by_organization: bool,
+) -> PaymentReconciliation:
+    document = payment_document(
+        amount=request.amount,
+        method=request.method,
+        account_id=account_id,
+        allocated=[(payable.invoice.id, sum(part for _, part in parts)) for payable, parts in taken],
+        payer=request.payer,
+        by_organization=by_organization,
+        reference=request.reference,
+        created=tx.now,
+        on=on,
+    )
+    payment: PaymentReconciliation = mapper_for("PaymentReconciliation").parse(
+        document, id=new_id(), base_url=context.base_url
+    )
+    return payment
 
 
-def _detail(code: str, request: str, amount_minor: int, currency: str, day: str) -> dict[str, Any]:
-    return {
-        "type": {"coding": [{"system": "http://terminology.hl7.org/CodeSystem/payment-type", "code": code}]},
-        "request": {"reference": request},
-        "date": day,
-        "amount": _money(amount_minor, currency),
-    }
-
-
-def _money(amount_minor: int, currency: str) -> dict[str, Any]:
-    return {"value": Money(currency, amount_minor).decimal(), "currency": currency}
+def _book(
+    tx: Transaction,
+    context: Context,
+    request: PaymentRequest,
+    payment_id: str,
+    owner: Owner,
+    taken: list[tuple[Payable, Parts]],
+    on: date,
+) -> None:
+    """The receipt always first, then what it was put to."""
+    asset, currency = ASSET_OF_METHOD[request.method], request.amount.currency
+    owned = [(owner, request.amount.minor_units)]
+    journal.append(
+        tx,
+        received_entry(payment_id, asset=asset, drawer=drawer_of(asset), owned=owned, currency=currency, on=on),
+    )
+    for payable, parts in taken:
+        allocate(tx, context, payment_id, payable, parts, owner=owner, currency=currency, on=on)
 
 
 async def _notice(
@@ -269,36 +222,28 @@ async def _notice(
     request: PaymentRequest,
     payment_id: str,
     account_id: str,
-    invoice: Payable | None,
+    payable: Payable | None,
     on: date,
 ) -> Change:
-    document: dict[str, Any] = {
-        "resourceType": "PaymentNotice",
-        "status": "active",
-        "created": tx.now.isoformat(timespec="seconds").replace("+00:00", "Z"),
-        "payment": {"reference": f"PaymentReconciliation/{payment_id}"},
-        "paymentDate": on.isoformat(),
-        "recipient": await _recipient(tx, context, account_id, invoice),
-        "amount": _money(request.amount.minor_units, request.amount.currency),
-        "paymentStatus": {
-            "coding": [{"system": "http://terminology.hl7.org/CodeSystem/paymentstatus", "code": "paid"}]
-        },
-    }
-    if invoice is not None:
-        document["request"] = {"reference": f"Invoice/{invoice.invoice.id}"}
-    notice = mapper_for("PaymentNotice").parse(document, id=new_id(), base_url=context.base_url)
-    return record_creation(tx, notice)
+    document = notice_document(
+        amount=request.amount,
+        payment_id=payment_id,
+        invoice_id=None if payable is None else payable.invoice.id,
+        recipient=await _recipient(tx, context, account_id, payable),
+        created=tx.now,
+        on=on,
+    )
+    return record_creation(tx, mapper_for("PaymentNotice").parse(document, id=new_id(), base_url=context.base_url))
 
 
-async def _recipient(tx: Transaction, context: Context, account_id: str, invoice: Payable | None) -> dict[str, Any]:
+async def _recipient(tx: Transaction, context: Context, account_id: str, payable: Payable | None) -> dict[str, Any]:
     """The invoice's issuer, else the account's owner, else the tenant's organization."""
-    if invoice is not None and invoice.invoice.issuer is not None:
-        return {"reference": invoice.invoice.issuer}
-    account = (await load(tx, "Account", [account_id])).get(account_id)
-    if isinstance(account, Account) and account.owner is not None:
-        return {"reference": account.owner}
-    return {
-        "type": "Organization",
-        "identifier": {"system": extensions.TENANT_SYSTEM, "value": context.tenant.id},
-        "display": context.tenant.name,
-    }
+    account = (await load(tx, "Account", [account_id]))[account_id]
+    issuer = {} if payable is None else mapper_for("Invoice").render_document(payable.invoice).get("issuer", {})
+    owner = mapper_for("Account").render_document(account).get("owner", {})
+    return next((each for each in (issuer, owner) if _stands_alone(each)), tenant_reference(context.tenant))
+
+
+def _stands_alone(reference: dict[str, Any]) -> bool:
+    """Whether a Reference means the same in another resource: not one to something contained."""
+    return bool(reference) and not reference.get("reference", "").startswith("#")

@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
 
 from billing.allocation import Payable, allocate, payables, record_settlement
 from billing.change import Change
 from billing.context import Context
+from billing.payers import payment_issuer_of
+from billing.payment_details import (
+    Allocation,
+    Target,
+    account_problems,
+    allocations_of,
+    owner_of,
+    problems_of,
+    targets_of,
+)
+from billing.places import extension_place
 from billing.record_change import record_creation, record_update
-from ledger.capture import date_of
 from ledger.chart import ASSET_OF_METHOD, LedgerAccount
-from ledger.errors import Category, Problem, Refusal, invalid, rule_broken
-from ledger.invoice_issue import payer_key
+from ledger.dates import whole_date_of
+from ledger.errors import Refusal, invalid, rule_broken
+from ledger.payer import Payer
 from ledger.payment import Owner, received_entry
-from ledger.payment_reconciliation import PaymentDetail, PaymentReconciliation
-from mappers.r4.json_text import decode
+from ledger.payment_reconciliation import PaymentReconciliation
+from mappers.extensions import PAYMENT_ACCOUNT, PAYMENT_METHOD
 from storage import account_balances, journal
 from storage.resource_rows import load
 from storage.transaction import Transaction
@@ -33,7 +44,7 @@ async def receive_payment(
         return record_creation(tx, payment, base_version=base_version)
     receipt = await _receipt(tx, context, payment)
     change = record_creation(tx, payment, base_version=base_version, events=(POSTED,))
-    receipt.post(tx)
+    receipt.post(tx, context)
     return change
 
 
@@ -45,27 +56,17 @@ async def post_stored(
         return record_update(tx, payment, previous)
     receipt = await _receipt(tx, context, payment)
     change = record_update(tx, payment, previous, events=(POSTED,))
-    receipt.post(tx)
+    receipt.post(tx, context)
     return change
-
-
-async def _receipt(tx: Transaction, context: Context, payment: PaymentReconciliation) -> _Receipt:
-    if not (context.one_time or _is_identified(payment)):
-        raise invalid(
-            "payment-not-identified",
-            "Money is not posted twice: send an identifier, a paymentIdentifier, Idempotency-Key or If-None-Exist.",
-            "PaymentReconciliation.identifier",
-            "required",
-        )
-    return await _Receipt.of(tx, context, payment)
 
 
 def posts(payment: PaymentReconciliation) -> bool:
     return payment.status == "active" and payment.outcome in (None, "complete", "partial")
 
 
-def _is_identified(payment: PaymentReconciliation) -> bool:
-    return bool(payment.payment_identifier_value or any(row.value for row in payment.indexed("identifier")))
+def drawer_of(asset: LedgerAccount) -> str | None:
+    """The drawer in which cash lies."""
+    return _DRAWER if asset is LedgerAccount.CASH else None
 
 
 @dataclass(slots=True)
@@ -73,49 +74,64 @@ class _Receipt:
     """A payment that passed every rule, with whose it is and what each detail is put to."""
 
     payment: PaymentReconciliation
-    amount: int
     currency: str
     on: date
     asset: LedgerAccount
     owned: list[tuple[Owner, int]]
-    allocations: list[tuple[Payable, int, Owner]]
+    allocations: list[Allocation]
     payables: dict[str, Payable]
 
-    @classmethod
-    async def of(cls, tx: Transaction, context: Context, payment: PaymentReconciliation) -> _Receipt:
-        amount, currency = _amount(payment)
-        on = _payment_date(tx, context, payment)
-        asset = _asset(payment)
-        invoice_ids = sorted({d.request.split("/")[1] for d in payment.details if _names(d, "Invoice")})
-        await _lock_accounts_of(tx, payment, invoice_ids)
-        open_invoices = await payables(tx, invoice_ids)
-        _refuse_details(tx, payment, open_invoices, currency)
-        payer = _payer_of(payment)
-        owned, allocations = _owners(payment, open_invoices, payer, amount)
-        return cls(payment, amount, currency, on, asset, owned, allocations, open_invoices)
-
-    def post(self, tx: Transaction) -> list[Change]:
+    def post(self, tx: Transaction, context: Context) -> None:
         """The entries, and the invoices that they settle."""
-        drawer = _DRAWER if self.asset is LedgerAccount.CASH else None
+        payment_id = self.payment.id
         journal.append(
             tx,
             received_entry(
-                self.payment.id, asset=self.asset, drawer=drawer, owned=self.owned, currency=self.currency, on=self.on
+                payment_id,
+                asset=self.asset,
+                drawer=drawer_of(self.asset),
+                owned=self.owned,
+                currency=self.currency,
+                on=self.on,
             ),
         )
-        for payable, amount, owner in self.allocations:
-            done = allocate(tx, self.payment.id, payable, amount, owner=owner, currency=self.currency, on=self.on)
-            if done != amount:
-                raise rule_broken(
-                    "over-allocated",
-                    f"Invoice/{payable.invoice.id} has less due than the payment allocates to it.",
-                    "PaymentReconciliation.detail",
-                )
-        return [record_settlement(tx, payable) for payable in self.payables.values()]
+        for payable, parts, owner in ((each.payable, each.parts, each.owner) for each in self.allocations):
+            allocate(tx, context, payment_id, payable, parts, owner=owner, currency=self.currency, on=self.on)
+        for payable in self.payables.values():
+            record_settlement(tx, payable)
 
 
-def _names(detail: PaymentDetail, resource_type: str) -> bool:
-    return (detail.request or "").startswith(resource_type + "/")
+async def _receipt(tx: Transaction, context: Context, payment: PaymentReconciliation) -> _Receipt:
+    """See that a payment can be posted, and how."""
+    if not (context.one_time or _is_identified(payment)):
+        raise invalid(
+            "payment-not-identified",
+            "Money is not posted twice: send an identifier, a paymentIdentifier, Idempotency-Key or If-None-Exist.",
+            "PaymentReconciliation.identifier",
+            "required",
+        )
+    amount, currency = _amount(payment)
+    on, asset = _payment_date(tx, context, payment), _asset(payment)
+    targets = targets_of(payment)
+    invoice_ids = sorted({target.id for target in targets if target.resource_type == "Invoice"})
+    await _lock_accounts(tx, payment, targets, invoice_ids)
+    open_invoices = await payables(tx, invoice_ids)
+    problems = problems_of(tx, targets, open_invoices, currency)
+    if payment.payment_account_id is not None:
+        place = extension_place("PaymentReconciliation", PAYMENT_ACCOUNT)
+        problems += account_problems(tx, payment.payment_account_id, currency, place)
+    if problems:
+        raise Refusal(problems)
+    payer = payment_issuer_of(payment)
+    allocations, problems = allocations_of(targets, open_invoices, payer)
+    if problems:
+        raise Refusal(problems)
+    owned = _owned(payment, targets, open_invoices, payer, amount)
+    return _Receipt(payment, currency, on, asset, owned, allocations, open_invoices)
+
+
+def _is_identified(payment: PaymentReconciliation) -> bool:
+    return bool(payment.payment_identifier_value or any(row.value for row in payment.indexed("identifier")))
 
 
 def _amount(payment: PaymentReconciliation) -> tuple[int, str]:
@@ -129,144 +145,65 @@ def _amount(payment: PaymentReconciliation) -> tuple[int, str]:
 
 
 def _payment_date(tx: Transaction, context: Context, payment: PaymentReconciliation) -> date:
-    assert payment.payment_date is not None, "R4 requires it"
-    on, today = date_of(payment.payment_date, context.tenant.timezone), context.today(tx.now)
+    place = "PaymentReconciliation.paymentDate"
+    if payment.payment_date is None:
+        raise rule_broken("value-required", "Say when the money was received.", place, "required")
+    on, today = whole_date_of(payment.payment_date, context.tenant.timezone, place), context.today(tx.now)
     if on > today:
-        raise rule_broken("date-in-future", f"Today is {today}.", "PaymentReconciliation.paymentDate")
+        raise rule_broken("date-in-future", f"Today is {today}.", place)
     return on
 
 
 def _asset(payment: PaymentReconciliation) -> LedgerAccount:
+    """Where the money lies. A remittance that does not say how it was paid was paid to the bank."""
     asset = ASSET_OF_METHOD.get(payment.method or "bank-transfer")
     if asset is None:
         raise rule_broken(
             "unknown-method",
             f"A payment method is one of {', '.join(ASSET_OF_METHOD)}.",
-            "PaymentReconciliation.extension('payment-method')",
+            extension_place("PaymentReconciliation", PAYMENT_METHOD),
         )
     return asset
 
 
-async def _lock_accounts_of(tx: Transaction, payment: PaymentReconciliation, invoice_ids: list[str]) -> None:
-    invoices = await load(tx, "Invoice", invoice_ids)
-    accounts = {str(getattr(invoice, "account_id", "")) for invoice in invoices.values()}
-    if payment.payment_account_id:
-        accounts.add(payment.payment_account_id)
-    await account_balances.lock(tx, accounts - {"", "None"})
-
-
-def _refuse_details(
-    tx: Transaction, payment: PaymentReconciliation, open_invoices: dict[str, Payable], currency: str
+async def _lock_accounts(
+    tx: Transaction, payment: PaymentReconciliation, targets: list[Target], invoice_ids: list[str]
 ) -> None:
-    problems = []
-    for at, detail in enumerate(payment.details):
-        place = f"PaymentReconciliation.detail[{at}]"
-        problems += [
-            Problem(Category.RULE_BROKEN, code, text, where)
-            for code, text, where in _detail_problems(tx, detail, open_invoices, currency, place)
-        ]
-    balance = tx.balances.get(payment.payment_account_id or "")
-    if payment.payment_account_id and balance is not None and balance.currency != currency:
-        problems.append(
-            Problem(
-                Category.RULE_BROKEN,
-                "currency-mismatch",
-                f"Account/{balance.account_id} is in {balance.currency}.",
-                "PaymentReconciliation.paymentAmount.currency",
-            )
-        )
-    if problems:
-        raise Refusal(problems)
+    invoices = await load(tx, "Invoice", invoice_ids)
+    accounts = {getattr(invoice, "account_id", None) for invoice in invoices.values()}
+    accounts |= {target.id for target in targets if target.resource_type == "Account"}
+    accounts.add(payment.payment_account_id)
+    await account_balances.lock(tx, [account_id for account_id in accounts if account_id is not None])
 
 
-def _detail_problems(
-    tx: Transaction, detail: PaymentDetail, open_invoices: dict[str, Payable], currency: str, place: str
-) -> list[tuple[str, str, str]]:
-    if detail.type_code not in ("payment", "advance"):
-        if detail.type_code == "adjustment" or (detail.type_system or "").endswith("/remittance-detail"):
-            return [
-                ("detail-type-unsupported", f"A detail of type {detail.type_code} cannot be posted.", f"{place}.type")
-            ]
-        return []
-    if not (_names(detail, "Invoice") or _names(detail, "Account")):
-        return []
-    if detail.amount.minor_units is None or detail.amount.minor_units <= 0:
-        return [("amount-not-positive", "Say how much goes there, more than nothing.", f"{place}.amount")]
-    if detail.amount.currency != currency:
-        return [("currency-mismatch", f"The payment is in {currency}.", f"{place}.amount.currency")]
-    resource_id = str(detail.request).split("/")[1]
-    if _names(detail, "Account"):
-        balance = tx.balances.get(resource_id)
-        if balance is None:
-            return [("reference-not-found", f"Account/{resource_id} does not exist.", f"{place}.request")]
-        if balance.currency != currency:
-            return [
-                ("currency-mismatch", f"Account/{resource_id} is in {balance.currency}.", f"{place}.amount.currency")
-            ]
-        return []
-    payable = open_invoices.get(resource_id)
-    if payable is None:
-        return [("reference-not-found", f"Invoice/{resource_id} does not exist.", f"{place}.request")]
-    if payable.invoice.status not in ("issued", "balanced"):
-        text = f"Invoice/{resource_id} is {payable.invoice.status}; money goes to an issued one."
-        return [("invoice-not-issued", text, f"{place}.request")]
-    if payable.invoice.settlement_currency != currency:
-        text = f"Invoice/{resource_id} is in {payable.invoice.settlement_currency}."
-        return [("currency-mismatch", text, f"{place}.amount.currency")]
-    if detail.type_code == "payment" and detail.amount.minor_units > payable.due:
-        return [("over-allocated", f"Invoice/{resource_id} has less due than that.", f"{place}.amount")]
-    return []
-
-
-def _payer_of(payment: PaymentReconciliation) -> str | None:
-    """The organization that pays, as the journal names it; None where a patient does."""
-    if payment.payment_issuer is not None:
-        return payment.payment_issuer
-    issuer: dict[str, Any] = decode(payment.residue).get("paymentIssuer", {})
-    identifier = issuer.get("identifier", {})
-    if identifier.get("value"):
-        return payer_key(None, identifier.get("system"), identifier["value"])
-    return None
-
-
-def _owners(
-    payment: PaymentReconciliation, open_invoices: dict[str, Payable], payer: str | None, amount: int
-) -> tuple[list[tuple[Owner, int]], list[tuple[Payable, int, Owner]]]:
-    """Who owns how much before it is allocated, and the allocations; every remainder has one owner."""
+def _owned(
+    payment: PaymentReconciliation,
+    targets: list[Target],
+    open_invoices: Mapping[str, Payable],
+    payer: Payer | None,
+    amount: int,
+) -> list[tuple[Owner, int]]:
+    """Who owns how much before it is allocated; every remainder has one owner."""
     owned: dict[Owner, int] = {}
-    allocations = []
-    named: set[str] = set()
-    for detail in payment.details:
-        part = detail.amount.minor_units or 0
-        if detail.type_code not in ("payment", "advance") or not (
-            _names(detail, "Invoice") or _names(detail, "Account")
-        ):
-            continue
-        resource_id = str(detail.request).split("/")[1]
-        payable = open_invoices.get(resource_id) if _names(detail, "Invoice") else None
-        account_id = str(payable.invoice.account_id) if payable else resource_id
-        named.add(account_id)
-        is_advance = detail.type_code == "advance" or payable is None
-        owner = Owner(None, payer) if payer is not None and not is_advance else Owner(account_id)
-        owned[owner] = owned.get(owner, 0) + part
-        if not is_advance and payable is not None:
-            allocations.append((payable, part, owner))
+    named = set()
+    for target in targets:
+        owner = owner_of(target, open_invoices, payer)
+        owned[owner] = owned.get(owner, 0) + (target.detail.amount.minor_units or 0)
+        named.add(owner.account_id)
     remainder = amount - sum(owned.values())
     if remainder < 0:
         raise rule_broken(
-            "over-allocated",
-            "The details come to more than paymentAmount.",
-            "PaymentReconciliation.paymentAmount",
+            "over-allocated", "The details come to more than paymentAmount.", "PaymentReconciliation.paymentAmount"
         )
     if remainder:
-        owner = _owner_of_remainder(payment, payer, named)
+        owner = _owner_of_remainder(payment, payer, {account_id for account_id in named if account_id is not None})
         owned[owner] = owned.get(owner, 0) + remainder
-    return list(owned.items()), allocations
+    return list(owned.items())
 
 
-def _owner_of_remainder(payment: PaymentReconciliation, payer: str | None, named: set[str]) -> Owner:
+def _owner_of_remainder(payment: PaymentReconciliation, payer: Payer | None, named: set[str]) -> Owner:
     if payer is not None:
-        return Owner(None, payer)
+        return Owner(None, payer.key)
     if payment.payment_account_id is not None:
         return Owner(payment.payment_account_id)
     if len(named) == 1:

@@ -1,4 +1,4 @@
-"""The one way to write a resource: its rows, its rendered version and its outbox row, in the transaction that is open."""
+"""The one way to write a resource: its rows, its rendered version and its outbox row, in one transaction."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def record_creation(tx: Transaction, record: Resource, *, base_version: int = 0,
 def record_update(tx: Transaction, record: Resource, previous: Resource, *, events: Sequence[str] = ()) -> Change:
     """Write a changed resource, the row of which is locked. What changed nothing makes no version."""
     record.version, record.last_updated = previous.version, previous.last_updated
-    if record == previous:
+    if record == previous and _rendered(record) == _rendered(previous):
         return unchanged(record)
     _next_version(tx, record, previous.version, previous)
     rows_of(type(record).__name__).update(tx, record, previous)
@@ -46,6 +46,11 @@ def record_deletion(tx: Transaction, previous: Resource, *, events: Sequence[str
     )
     rows_of(resource_type).delete(tx, previous.id)
     return Change(resource_type, previous.id, version, at, None, "deleted")
+
+
+def _rendered(record: Resource) -> bytes:
+    # Records are equal also where a decimal has other zeros, and those are kept too.
+    return mapper_for(type(record).__name__).render(record)
 
 
 def unchanged(record: Resource, outcome: str = "unchanged") -> Change:

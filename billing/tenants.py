@@ -16,6 +16,7 @@ from storage.transaction import Database
 
 _KEPT_SECONDS = 2.0
 _ID = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
+_DAYS = re.compile(r"[0-9]{1,4}")
 _OPERATOR = "operator"
 
 
@@ -96,7 +97,7 @@ def _refuse_settings(settings: Mapping[str, str]) -> None:
             raise invalid(
                 "unknown-setting", f"There is no setting {key}; there are {', '.join(sorted(DEFAULT_SETTINGS))}."
             )
-        if key == "payment_terms_days" and not (value.isdigit() and int(value) <= 3650):
+        if key == "payment_terms_days" and not (_DAYS.fullmatch(value) and int(value) <= 3650):
             raise invalid("setting-value", "payment_terms_days is a number of days from 0 to 3650.")
         if key == "unpriced_charge" and value not in ("hold", "refuse"):
             raise invalid("setting-value", "unpriced_charge is hold or refuse.")

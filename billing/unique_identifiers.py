@@ -1,6 +1,6 @@
 """Identifiers that name one thing only: the same key twice is answered with what is there.
 
-For charges, accounts and invoices a tenant names the identifier systems (settings business_keys.*). For money received, every
+A tenant names the identifier systems of its source systems (settings business_keys.*). For money received, every
 identifier and the paymentIdentifier are keys: nobody posts the same money twice.
 """
 
@@ -15,6 +15,7 @@ from billing.record_change import unchanged
 from ledger.errors import conflict
 from mappers.r4.json_text import canonical
 from storage import business_keys
+from storage.business_keys import Owner
 from storage.resource_rows import load
 from storage.transaction import Transaction
 
@@ -23,17 +24,19 @@ Key = tuple[str, str]
 
 def keys_of(context: Context, document: dict[str, Any]) -> list[Key]:
     """The keys (system, value) of a resource as it was sent."""
-    resource_type = document["resourceType"]
-    identifiers = [item for item in document.get("identifier", []) if item.get("use") != "old"]
-    if resource_type == "PaymentReconciliation":
+    identifiers = document.get("identifier", [])
+    if document["resourceType"] == "PaymentReconciliation":
         if not posts(document):
             return []
-        identifiers.append(document.get("paymentIdentifier", {}))
-        found = [(item.get("system"), item.get("value")) for item in identifiers]
-        return _unique([(system, value) for system, value in found if system and value])
-    systems = context.tenant.business_key_systems(resource_type)
-    found = [(item.get("system"), item.get("value")) for item in identifiers]
-    return _unique([(system, value) for system, value in found if system in systems and value])
+        return _complete([*identifiers, document.get("paymentIdentifier", {})])
+    systems = context.tenant.business_key_systems(document["resourceType"])
+    current = [item for item in identifiers if item.get("use") != "old" and item.get("system") in systems]
+    return _complete(current)
+
+
+def may_have_keys(context: Context, resource_type: str) -> bool:
+    """Whether resources of a type can have keys, in a tenant."""
+    return resource_type == "PaymentReconciliation" or bool(context.tenant.business_key_systems(resource_type))
 
 
 def posts(payment_document: dict[str, Any]) -> bool:
@@ -44,8 +47,9 @@ def posts(payment_document: dict[str, Any]) -> bool:
     )
 
 
-def _unique(keys: list[Key]) -> list[Key]:
-    return list(dict.fromkeys(keys))
+def _complete(identifiers: list[dict[str, Any]]) -> list[Key]:
+    found = ((item.get("system"), item.get("value")) for item in identifiers)
+    return list(dict.fromkeys((system, value) for system, value in found if system and value))
 
 
 def content_hash(document: dict[str, Any]) -> str:
@@ -55,17 +59,52 @@ def content_hash(document: dict[str, Any]) -> str:
 
 
 async def existing_with(tx: Transaction, resource_type: str, keys: list[Key], hash_of_content: str) -> Change | None:
-    """The resource that has the keys already, where it was created from the same content; else a conflict."""
+    """The resource that has the keys already, where it was sent with the same content; else a conflict."""
     owners = await business_keys.owners(tx, resource_type, keys)
     if not owners:
         return None
-    owner = owners[0]
-    if len({item.id for item in owners}) > 1 or owner.content_hash != hash_of_content:
-        raise conflict(
-            "business-key-conflict",
-            f"{resource_type}/{owner.id} has the identifier {owner.system}|{owner.value} and says something else.",
-            f"{resource_type}.identifier",
-            "duplicate",
-        )
-    record = (await load(tx, resource_type, [owner.id]))[owner.id]
+    if len({owner.id for owner in owners}) > 1 or owners[0].content_hash != hash_of_content:
+        raise _taken(resource_type, owners[0])
+    record = (await load(tx, resource_type, [owners[0].id]))[owners[0].id]
     return unchanged(record, "existing")
+
+
+async def keep_keys(
+    tx: Transaction, resource_type: str, resource_id: str, document: dict[str, Any], keys: list[Key]
+) -> None:
+    """Give an updated resource the keys that it is sent with; it keeps those that it had, unless they are called old.
+
+    What came once under a key is not to come again because an update left the key out. Money keeps all of them.
+    """
+    owners = await business_keys.owners(tx, resource_type, keys) if keys else []
+    for owner in owners:
+        if owner.id != resource_id:
+            raise _taken(resource_type, owner)
+    had = await business_keys.of(tx, resource_type, resource_id)
+    identifiers = document.get("identifier", [])
+    old = {(item.get("system"), item.get("value")) for item in identifiers if item.get("use") == "old"}
+    kept = [key for key in had if key not in old or resource_type == "PaymentReconciliation"]
+    if had or keys:
+        business_keys.forget(tx, resource_type, resource_id)
+        wanted = list(dict.fromkeys([*kept, *keys]))
+        business_keys.insert(tx, resource_type, resource_id, wanted, content_hash(document))
+
+
+def key_is_of(existing: Change, document: dict[str, Any]) -> Exception:
+    """The refusal of a new resource under an id of the client's, the key of which another resource has."""
+    resource_type = document["resourceType"]
+    return conflict(
+        "business-key-conflict",
+        f"{resource_type}/{existing.id} is the same by its identifier; update that one.",
+        f"{resource_type}.identifier",
+        "duplicate",
+    )
+
+
+def _taken(resource_type: str, owner: Owner) -> Exception:
+    return conflict(
+        "business-key-conflict",
+        f"{resource_type}/{owner.id} has the identifier {owner.system}|{owner.value} and says something else.",
+        f"{resource_type}.identifier",
+        "duplicate",
+    )

@@ -15,11 +15,11 @@ from billing.create_resource import create_resource
 from billing.note_payment import change_notice
 from billing.own_references import own_references, refuse_missing
 from billing.touched_accounts import accounts_named_by
-from billing.unique_identifiers import content_hash, keys_of
+from billing.unique_identifiers import keep_keys, key_is_of, keys_of, may_have_keys
 from ledger.errors import Category, refuse
 from ledger.resource import Resource
 from mappers import mapper_for
-from storage import account_balances, business_keys
+from storage import account_balances
 from storage.resource_rows import load, lock_and_load
 from storage.transaction import Transaction
 
@@ -53,18 +53,19 @@ async def update_resource(
     if previous is None:
         if if_match is not None:
             raise version_differs(resource_type, resource_id)
-        return await create_resource(tx, context, resource_type, document, resource_id=resource_id)
+        created = await create_resource(tx, context, resource_type, document, resource_id=resource_id)
+        if created.id != resource_id:
+            raise key_is_of(created, document)
+        return created
     if if_match is not None and previous.version not in if_match:
         raise version_differs(resource_type, resource_id)
     references = own_references(document, context.base_url)
     keys = keys_of(context, document)
-    hash_of_content = content_hash(document) if keys else ""
     record = mapper_for(resource_type).parse(document, id=resource_id, base_url=context.base_url)
     await refuse_missing(tx, references)
     change = await _UPDATE[resource_type](tx, context, record, previous)
-    if change.outcome == "updated":
-        business_keys.forget(tx, resource_type, resource_id)
-        business_keys.insert(tx, resource_type, resource_id, keys, hash_of_content)
+    if change.outcome == "updated" and may_have_keys(context, resource_type):
+        await keep_keys(tx, resource_type, resource_id, document, keys)
     return change
 
 

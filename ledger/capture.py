@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
-from datetime import date, datetime
-from zoneinfo import ZoneInfo
+from datetime import date
 
 from ledger.charge_item import ChargeItem
 from ledger.chart import LedgerAccount
+from ledger.dates import date_of
 from ledger.journal import JournalEntry, transfer
 
 KIND = "charge-captured"
 REVERSED = "charge-reversed"
 
 POSTED_STATUSES = ("billable", "billed")
+
+_ORGANIZATION = re.compile(r"(?:.*/)?Organization/([A-Za-z0-9\-.]{1,64})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,22 +82,10 @@ def capture_entry(charge_item_id: str, capture: Capture) -> JournalEntry:
 def service_date_of(charge: ChargeItem, timezone: str) -> date | None:
     """The day of the service at the tenant's place, the first one where a period or a partial date says several."""
     written = charge.occurrence_date_time or charge.occurrence_period_start or charge.occurrence_period_end
-    return None if written is None else date_of(written, timezone)
-
-
-def date_of(written: str, timezone: str) -> date:
-    """The day that a FHIR date or dateTime means at a place; the first day of a year or month."""
-    if len(written) <= 10:
-        return date.fromisoformat(written + "-01-01"[len(written) - 4 :])
-    return datetime.fromisoformat(_readable(written)).astimezone(ZoneInfo(timezone)).date()
-
-
-def _readable(written: str) -> str:
-    """Python reads microseconds, and no leap second; the day does not depend on either."""
-    head, zone = written[:19], written[19:].lstrip(".0123456789")
-    return (head[:17] + "59" if head[17:] == "60" else head) + zone
+    return None if written is None else date_of(written, timezone, "ChargeItem.occurrence")
 
 
 def facility_of(organization: str | None) -> str | None:
-    """The facility's id in `Organization/[id]`; an organization that lives elsewhere is named whole."""
-    return None if organization is None else organization.removeprefix("Organization/")
+    """The id of a facility in the reference to its Organization, wherever that lives; None where there is no id."""
+    found = _ORGANIZATION.fullmatch(organization or "")
+    return found[1] if found else None

@@ -13,8 +13,8 @@ class ChargeItem(Resource):
     """FHIR ChargeItem. Index rows: identifier, code, performer-function, performer-actor, service, _tag ...
 
     `amount` is what the charge costs (extension charge-amount), absent until it is priced; `unpriced` (extension
-    charge-unpriced) says that it waits for a price. Every field is shown in the resource: what is posted for it, and which
-    invoice holds it, the journal and `invoiced_charge` know.
+    charge-unpriced) says that it waits for a price. Every field is shown in the resource: what is posted for it, and
+    which invoice holds it, the journal and `invoiced_charge` know.
     """
 
     status: str

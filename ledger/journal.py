@@ -1,7 +1,7 @@
 """Journal entries: what happened, as postings that sum to zero.
 
-A posting is a signed integer: a debit is positive, a credit negative. An entry is never changed; it is corrected by an entry
-that reverses it exactly, once.
+A posting is a signed integer: a debit is positive, a credit negative. An entry is never changed; it is corrected by an
+entry that reverses it exactly, once.
 """
 
 from __future__ import annotations

@@ -8,8 +8,10 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from decimal import ROUND_HALF_UP, Context, Decimal, Inexact
+from decimal import Context, Decimal, Inexact
+from fractions import Fraction
 from functools import cache
+from math import floor
 from pathlib import Path
 
 from ledger.errors import rule_broken
@@ -17,9 +19,8 @@ from ledger.errors import rule_broken
 AMOUNT_MINOR_MAX = 10**15
 """No amount reaches further than this many minor units, in either direction."""
 
-# Room for the product of two amounts at their limit; what would be inexact raises instead of being rounded.
+# Room for any amount at its limit; what would be inexact raises instead of being rounded.
 _EXACT = Context(prec=100, traps=[Inexact])
-_ROUNDING = Context(prec=100, rounding=ROUND_HALF_UP)
 
 
 @cache
@@ -78,10 +79,10 @@ class Money:
 def minor_units_of(value: Decimal, currency: str, expression: str = "") -> int:
     """Minor units of a decimal amount, never rounded: JPY 10.00 is 10, JPY 10.50 is refused (`amount-too-precise`)."""
     exponent = exponent_of(currency)
-    if value.adjusted() > 18:
+    if value and value.adjusted() > 18:
         raise _too_large(currency, expression)
     # Trailing zeros say nothing about money; a far-away exponent (1e-400) would cost memory before it is refused.
-    digits = value.normalize(_ROUNDING) if value else Decimal(0)
+    digits = value.normalize(_EXACT) if value else Decimal(0)
     power = digits.as_tuple().exponent
     assert isinstance(power, int), "NaN and infinity cannot come out of JSON or XML"
     if power < -exponent:
@@ -90,10 +91,7 @@ def minor_units_of(value: Decimal, currency: str, expression: str = "") -> int:
             f"{currency} has {exponent} decimals; send an amount without non-zero decimals beyond them.",
             expression,
         )
-    minor_units = int(digits.scaleb(exponent, _EXACT))
-    if abs(minor_units) > AMOUNT_MINOR_MAX:
-        raise _too_large(currency, expression)
-    return minor_units
+    return within_limit(int(digits.scaleb(exponent, _EXACT)), currency, expression)
 
 
 def _too_large(currency: str, expression: str) -> Exception:
@@ -102,29 +100,50 @@ def _too_large(currency: str, expression: str) -> Exception:
     )
 
 
-def product(amount: Money, factor: Decimal) -> Money:
-    """Amount times factor, rounded half away from zero to the minor unit."""
-    exact = _ROUNDING.multiply(Decimal(amount.minor_units), factor)
-    return Money(amount.currency, int(exact.to_integral_value(ROUND_HALF_UP, _ROUNDING)))
+def product(amount: Money, factor: Decimal, expression: str = "") -> Money:
+    """Amount times factor, rounded half away from zero to the minor unit; refused where no amount reaches that far."""
+    rounded = _rounded(Fraction(amount.minor_units) * Fraction(factor))
+    return Money(amount.currency, within_limit(rounded, amount.currency, expression))
 
 
 def total(currency: str, amounts: Iterable[Money]) -> Money:
     return sum(amounts, Money(currency, 0))
 
 
-def apportion(amount: Money, weights: Sequence[int]) -> list[Money]:
-    """Split an amount by weights so that the parts sum to it exactly (largest remainder, the earlier wins a tie).
+def distribute(currency: str, exact: Sequence[Fraction]) -> list[Money]:
+    """Round amounts so that they sum to their rounded sum (largest remainder, the earlier wins a tie).
 
-    Weights that sum to zero put all of it on the first.
+    Each comes out less than one minor unit from what it was; the same amounts negated come out negated.
+    """
+    whole = _rounded(sum(exact, Fraction(0)))
+    sign = -1 if whole < 0 else 1
+    floors = [floor(sign * value) for value in exact]
+    by_remainder = sorted(range(len(exact)), key=lambda at: floors[at] - sign * exact[at])
+    winners = set(by_remainder[: sign * whole - sum(floors)])
+    return [Money(currency, sign * (value + (1 if at in winners else 0))) for at, value in enumerate(floors)]
+
+
+def apportion(amount: Money, weights: Sequence[int]) -> list[Money]:
+    """Split an amount by weights that are not negative, so that the parts sum to it exactly.
+
+    Weights that are all zero put all of it on the first.
     """
     assert weights, "there must be somewhere to put it"
+    assert min(weights) >= 0, weights
     whole = sum(weights)
     if whole == 0:
         return [amount, *(Money(amount.currency, 0) for _ in weights[1:])]
-    shares = [divmod(amount.minor_units * weight, whole) for weight in weights]
-    missing = amount.minor_units - sum(quotient for quotient, _ in shares)
-    by_remainder = sorted(range(len(shares)), key=lambda index: -abs(shares[index][1]))
-    winners = set(by_remainder[:missing])
-    return [
-        Money(amount.currency, quotient + (1 if index in winners else 0)) for index, (quotient, _) in enumerate(shares)
-    ]
+    return distribute(amount.currency, [Fraction(amount.minor_units * weight, whole) for weight in weights])
+
+
+def within_limit(minor_units: int, currency: str, expression: str = "") -> int:
+    """The same minor units; refused with `amount-too-large` where no amount reaches that far."""
+    if abs(minor_units) > AMOUNT_MINOR_MAX:
+        raise _too_large(currency, expression)
+    return minor_units
+
+
+def _rounded(exact: Fraction) -> int:
+    """Half away from zero."""
+    nearest = floor(abs(exact) + Fraction(1, 2))
+    return nearest if exact >= 0 else -nearest

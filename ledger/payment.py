@@ -26,10 +26,6 @@ class Owner:
     def ledger_account(self) -> LedgerAccount:
         return LedgerAccount.UNAPPLIED_PAYER if self.account_id is None else LedgerAccount.UNAPPLIED_PATIENT
 
-    @property
-    def receivable(self) -> LedgerAccount:
-        return LedgerAccount.RECEIVABLE_PAYER if self.account_id is None else LedgerAccount.RECEIVABLE_PATIENT
-
 
 def received_entry(
     payment_id: str,
@@ -59,18 +55,16 @@ class ShareOfInvoice:
     amount_minor: int
 
 
-def spread(shares: Sequence[ShareOfInvoice], amount_minor: int, *, owner: Owner) -> list[tuple[ShareOfInvoice, int]]:
-    """How an amount goes to the shares of an invoice that its owner's money may pay, in order, as far as it reaches.
+def spread(
+    shares: Sequence[ShareOfInvoice], amount_minor: int, *, payer: str | None
+) -> list[tuple[ShareOfInvoice, int]]:
+    """How an amount goes to the shares of an invoice, in order, as far as it reaches.
 
-    Patient money pays the patient's share only; a payer's pays the payer's own share, then the patient's.
+    Patient money (payer None) pays the patient's share only; a payer's pays the payer's own share, then the patient's.
     """
-    if owner.account_id is None:
-        payable = [share for share in shares if share.payer == owner.payer and share.payer is not None]
-        payable += [share for share in shares if share.payer is None]
-    else:
-        payable = [share for share in shares if share.payer is None]
+    own = [share for share in shares if payer is not None and share.payer == payer]
     parts = []
-    for share in payable:
+    for share in own + [share for share in shares if share.payer is None]:
         part = min(max(share.amount_minor, 0), amount_minor)
         if part:
             parts.append((share, part))

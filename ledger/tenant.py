@@ -16,6 +16,7 @@ DEFAULT_SETTINGS: Mapping[str, str] = MappingProxyType(
         "business_keys.ChargeItem": "",
         "business_keys.Account": "",
         "business_keys.Invoice": "",
+        "business_keys.PaymentNotice": "",
     }
 )
 

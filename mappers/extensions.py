@@ -20,9 +20,15 @@ PAYMENT_ACCOUNT = f"{CANONICAL}/StructureDefinition/payment-account"
 PAYMENT_METHOD = f"{CANONICAL}/StructureDefinition/payment-method"
 PAYMENT_REFUNDED = f"{CANONICAL}/StructureDefinition/payment-refunded"
 
+INVOICE_TYPE_SYSTEM = f"{CANONICAL}/CodeSystem/invoice-type"
+CREDIT_NOTE = "credit-note"
+PAYMENT_TYPE_SYSTEM = "http://terminology.hl7.org/CodeSystem/payment-type"
+REMITTANCE_DETAIL_SYSTEM = f"{CANONICAL}/CodeSystem/remittance-detail"
+
 INVOICE_NUMBER_SYSTEM = f"{CANONICAL}/NamingSystem/invoice-number/"
 TENANT_SYSTEM = f"{CANONICAL}/NamingSystem/tenant"
 
 # R4 has no element for these; HL7's cross-version extensions carry what R5 has (https://hl7.org/fhir/R5/versions.html#extensions).
 PAYMENT_ISSUER_TYPE = "http://hl7.org/fhir/5.0/StructureDefinition/extension-PaymentReconciliation.issuerType"
 PAYMENT_ISSUER = "http://hl7.org/fhir/5.0/StructureDefinition/extension-PaymentReconciliation.paymentIssuer"
+PAYMENT_KIND = "http://hl7.org/fhir/5.0/StructureDefinition/extension-PaymentReconciliation.kind"

@@ -11,6 +11,11 @@ _ACTIVE_OF_SUBJECT = Statement(
     " WHERE i.tenant_id = $1 AND i.parameter = 'subject' AND i.value = $2 AND a.status = 'active' AND a.currency = $3"
     " ORDER BY a.id LIMIT 2"
 )
+_WITH_IDENTIFIER = Statement(
+    "SELECT DISTINCT id FROM billing.account_index"
+    " WHERE tenant_id = $1 AND parameter = 'identifier' AND value = $3 AND system IS NOT DISTINCT FROM $2::text"
+    " ORDER BY id LIMIT 2"
+)
 _OPEN_INVOICES = Statement(
     "SELECT id FROM billing.invoice WHERE tenant_id = $1 AND account_id = $2 AND status = 'issued'"
     " ORDER BY due_date, date_low, id"
@@ -20,6 +25,11 @@ _OPEN_INVOICES = Statement(
 async def active_accounts(tx: Transaction, subject: str, currency: str) -> list[str]:
     """Active accounts of a patient in a currency, two at most: all that matters is whether there is exactly one."""
     return [row[0] for row in await tx.fetch(_ACTIVE_OF_SUBJECT, tx.tenant_id, subject, currency)]
+
+
+async def with_identifier(tx: Transaction, system: str | None, value: str) -> list[str]:
+    """Accounts with an identifier, two at most: all that matters is whether there is exactly one."""
+    return [row[0] for row in await tx.fetch(_WITH_IDENTIFIER, tx.tenant_id, system, value)]
 
 
 async def open_invoices(tx: Transaction, account_id: str) -> list[str]:

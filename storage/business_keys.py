@@ -16,6 +16,10 @@ _FIND = Statement(
     " JOIN unnest($3::text[], $4::text[]) AS k(system, value) ON k.system = b.system AND k.value = b.value"
     " WHERE b.tenant_id = $1 AND b.resource_type = $2 ORDER BY b.id"
 )
+_OF = Statement(
+    "SELECT system, value FROM billing.business_key WHERE tenant_id = $1 AND resource_type = $2 AND id = $3"
+    " ORDER BY system, value"
+)
 _FORGET = Statement("DELETE FROM billing.business_key WHERE tenant_id = $1 AND resource_type = $2 AND id = $3")
 
 
@@ -30,6 +34,11 @@ async def owners(tx: Transaction, resource_type: str, keys: Sequence[tuple[str, 
     """Who has any of the keys (system, value)."""
     rows = await tx.fetch(_FIND, tx.tenant_id, resource_type, [key[0] for key in keys], [key[1] for key in keys])
     return [Owner(*row) for row in rows]
+
+
+async def of(tx: Transaction, resource_type: str, resource_id: str) -> list[tuple[str, str]]:
+    """The keys (system, value) that a resource has."""
+    return [(row[0], row[1]) for row in await tx.fetch(_OF, tx.tenant_id, resource_type, resource_id)]
 
 
 def insert(

@@ -196,7 +196,8 @@ class ResourceRows:
             tx.send(self._forget_index, tx.tenant_id, record.id)
             self._insert_index(tx, record)
         for child in self._children:
-            if child.elements(record) != child.elements(previous):
+            # As text: decimals that differ only in their zeros are equal, and differ here.
+            if repr(child.elements(record)) != repr(child.elements(previous)):
                 tx.send(child.forget, tx.tenant_id, record.id)
                 child.insert(tx, record)
 

@@ -1,0 +1,33 @@
+"""Days: what a FHIR date or dateTime means at a place. Entries are dated by days, for the books close by day."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from zoneinfo import ZoneInfo
+
+from ledger.errors import rule_broken
+
+_DAY_CHARACTERS = len("2026-01-31")
+
+
+def date_of(written: str, timezone: str, expression: str = "") -> date:
+    """The day at a place; the first day of a year or month."""
+    if len(written) <= _DAY_CHARACTERS:
+        return date.fromisoformat(written + "-01-01"[len(written) - 4 :])
+    try:
+        return datetime.fromisoformat(_readable(written)).astimezone(ZoneInfo(timezone)).date()
+    except OverflowError:
+        raise rule_broken("date-out-of-range", "Send a date within the years 1 to 9999.", expression) from None
+
+
+def whole_date_of(written: str, timezone: str, expression: str) -> date:
+    """The day at a place; refused where only a year or month is said, for nobody knows on which day to post."""
+    if len(written) < _DAY_CHARACTERS:
+        raise rule_broken("date-partial", "A whole date is needed here: YYYY-MM-DD.", expression)
+    return date_of(written, timezone, expression)
+
+
+def _readable(written: str) -> str:
+    """Python reads microseconds, and no leap second; the day does not depend on either."""
+    head, zone = written[:19], written[19:].lstrip(".0123456789")
+    return (head[:17] + "59" if head[17:] == "60" else head) + zone
