@@ -21,7 +21,7 @@ from fhir_server.media_types import check_sent, check_wanted, preferences_of
 from fhir_server.outcomes import headers_of, outcome_of, status_of, unexpected_outcome
 from fhir_server.preconditions import NO_CONDITIONS, Conditions, conditions_of
 from fhir_server.request_body import read_body
-from fhir_server.responses import CONTENT_TYPE, Answer, Header, pretty
+from fhir_server.responses import CONTENT_TYPE, NOT_STORED, Answer, Header, pretty
 from fhir_server.route import Route
 from fhir_server.service import Service
 from ledger.errors import Refusal
@@ -42,16 +42,17 @@ class FhirEndpoint:
         method: str = scope["method"]
         wants_pretty = False
         try:
-            query = query_of(scope["query_string"].decode("latin-1")) if scope["query_string"] else []
+            query = query_of(scope["query_string"])
             wants_pretty = take(query, "_pretty") == "true"
             status, headers, body = await self._respond(scope, receive, query)
         except Refusal as refusal:
-            status, headers, body = status_of(refusal), headers_of(refusal), outcome_of(refusal.problems)
+            status, headers = status_of(refusal), [*headers_of(refusal), NOT_STORED]
+            body = outcome_of(refusal.problems)
         except ClientDisconnect:
             return
         except Exception as error:  # whatever it is, the client gets an OperationOutcome
             log_fault(error)
-            status, headers, body = 500, [], unexpected_outcome(request_id.get())
+            status, headers, body = 500, [NOT_STORED], unexpected_outcome(request_id.get())
         if wants_pretty and body:
             body = pretty(body)
         await _send(send, status, headers, body, is_head=method == "HEAD")
@@ -106,7 +107,7 @@ class FhirEndpoint:
         if body or not is_form:
             check_sent(_text(headers, b"content-type"), _text(headers, b"content-encoding"), form=is_form)
         if is_form:
-            request.query += query_of(body.decode("latin-1"))
+            request.query += query_of(body)
         else:
             request.document, request.body = decode(body), body
 

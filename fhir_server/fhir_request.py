@@ -86,11 +86,12 @@ class FhirRequest:
         return self.document
 
 
-def query_of(text: str) -> Query:
+def query_of(query: str | bytes) -> Query:
     """The parameters of a query string or a form, in order."""
-    if not text:
+    if not query:
         return []
     try:
+        text = query if isinstance(query, str) else query.decode()
         return parse_qsl(
             text, keep_blank_values=True, errors="strict", max_num_fields=QUERY_PARAMETERS_MAX, separator="&"
         )

@@ -20,6 +20,8 @@ CONTENT_TYPE: Header = (b"content-type", b"application/fhir+json; charset=utf-8"
 # Patient data: a shared cache keeps none of it, and a private one asks whether it still holds.
 _CACHING: tuple[Header, ...] = ((b"cache-control", b"private, no-cache"), (b"vary", b"Authorization, Accept, Prefer"))
 
+NOT_STORED: Header = (b"cache-control", b"no-store")
+
 _encode_text = msgspec.json.Encoder().encode
 
 

@@ -45,7 +45,7 @@ def read_entry(
     method = asked["method"]
     path, query = split_url(asked["url"] if url is None else url, outer.base_url, f"{place}.request.url")
     match = table.match(method, path)
-    if match.route.serves is not None or match.route.is_open:
+    if match.route.serves is not None or match.route.body == "form":
         raise invalid("entry-url", "This cannot be asked for in a Bundle.", f"{place}.request.url", "not-supported")
     resource = entry.get("resource") if match.route.body else None
     key = outer.idempotency_key
