@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import http.client
 import logging
 import os
@@ -38,7 +39,8 @@ def listen_on(host: str, port: int) -> socket.socket:
             listening.bind(address)
         except OSError as failure:
             if time.monotonic() > give_up or isinstance(failure, socket.gaierror):
-                raise ServeError(f"cannot listen on {host} port {port}: {failure.strerror}") from failure
+                hint = "; give another --port" if failure.errno == errno.EADDRINUSE else ""
+                raise ServeError(f"cannot listen on {host} port {port}: {failure.strerror}{hint}") from failure
             time.sleep(POLL_SECONDS)
         else:
             listening.set_inheritable(True)

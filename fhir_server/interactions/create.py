@@ -6,10 +6,17 @@ from billing.create_resource import create_resource
 from fhir_server.fhir_request import FhirRequest, Writing
 from fhir_server.interactions.conditional_create import existing
 from fhir_server.responses import Answer, answer_of_change
+from ledger.errors import invalid
 from storage.transaction import Transaction
 
 
 def create(request: FhirRequest) -> Writing:
+    if request.query:
+        # Some clients mean a conditional create by it: to ignore it would make what they believe to be there already.
+        raise invalid(
+            "parameter-in-url",
+            "A create has no parameters in its URL; the criteria of a conditional create stand in If-None-Exist.",
+        )
     request.resource()
     if request.conditions.if_none_exist is not None:
         # Whether something matches is what a search would tell.

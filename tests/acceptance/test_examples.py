@@ -120,6 +120,7 @@ def test_the_commands_of_the_readme_lead_to_a_balanced_invoice(demo_server: Demo
     assert sum(block.count("curl ") for block in blocks) >= 5
     script = "\n".join(blocks).replace("http://127.0.0.1:8080/fhir", demo_server.base_url)
     script = script.replace("./run", str(CHECKOUT / "run"))
+    (tmp_path / "var").mkdir()
     printed = run(demo_server, "bash", "-euc", script, cwd=tmp_path)
     shown = re.findall(r"```json\n(.*?)```", section, re.DOTALL)
     assert shown, "the README shows what is answered"

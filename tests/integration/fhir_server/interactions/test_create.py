@@ -103,3 +103,12 @@ async def test_a_conditional_create_needs_to_be_allowed_to_search(server: Server
         assert (await http.post("Account", json=ACCOUNT)).status_code == 201
         answer = await http.post("Account", json=ACCOUNT, headers={"if-none-exist": "identifier=1"})
         assert answer.status_code == 403
+
+
+async def test_criteria_in_the_url_are_refused_and_not_ignored(hospital: Hospital) -> None:
+    before = row_counts(hospital.server.access)
+    answer = await hospital.http.post("Account?identifier=http://his|1", json=ACCOUNT)
+    assert answer.status_code == 400
+    assert codes_of(body(answer)) == ["parameter-in-url"]
+    assert row_counts(hospital.server.access) == before
+    assert (await hospital.http.post("Account?_pretty=true&_format=json", json=ACCOUNT)).status_code == 201
