@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from capability.served import ServedParameter
-from mappers.search_values import MODIFIERS, sort_columns
+from mappers.search_values import MODIFIERS, sort_keys
 from storage.search_parameters import MoneyColumns, SearchParameter
 
 _FORMS = {
@@ -27,6 +27,6 @@ def served_parameter(parameter: SearchParameter) -> ServedParameter:
     if parameter.type == "reference":
         modifiers.append(":[type]")
     said.append(f"Modifiers: {', '.join(modifiers)}.")
-    if sort_columns(parameter):
+    if sort_keys(parameter):
         said.append("Can be sorted by.")
     return ServedParameter(parameter.code, parameter.type, parameter.url, " ".join(said))

@@ -15,13 +15,13 @@ from urllib.parse import parse_qsl, quote
 from ledger.errors import Category, Problem, Refusal, invalid
 from mappers.r4.definitions import definitions
 from mappers.r4.faults import shortened, shown
-from mappers.search_values import ModifierRefusedError, SearchContext, ValueRefusedError, criterion_of, sort_columns
+from mappers.search_values import ModifierRefusedError, SearchContext, ValueRefusedError, criterion_of, sort_keys
 from storage.search_criteria import Criterion, every
 from storage.search_parameters import SearchParameter
 from storage.search_sql import SortKey
 
 PARAMETERS_MAX = 100
-SORT_KEYS_MAX = 5
+SORT_PARAMETERS_MAX = 5
 
 RESULT_PARAMETERS = ("_count", "_elements", "_sort", "_summary", "_total")
 FORM_PARAMETERS = ("_format", "_pretty")
@@ -170,9 +170,9 @@ class _Reading:
                 self._count = _count(value, self._limits.max_count)
                 return str(self._count)
             case "_sort":
+                if value.count(",") >= SORT_PARAMETERS_MAX:
+                    raise ValueRefusedError(f"sort by at most {SORT_PARAMETERS_MAX} parameters")
                 self._sort = tuple(key for each in value.split(",") for key in self._sort_keys(each))
-                if len(self._sort) > SORT_KEYS_MAX:
-                    raise ValueRefusedError(f"sort by at most {SORT_KEYS_MAX} parameters")
             case "_elements":
                 self._elements = _elements(self._context.resource_type, value)
             case "_total":
@@ -181,17 +181,17 @@ class _Reading:
                 _one_of(value, SUMMARIES)
         return value
 
-    def _sort_keys(self, text: str) -> list[SortKey]:
+    def _sort_keys(self, text: str) -> tuple[SortKey, ...]:
         descending = text.startswith("-")
         code = text.removeprefix("-")
         parameter = self._context.parameters.get(code)
         if parameter is None:
             raise ValueRefusedError(f"{shown(code)} is no search parameter of {self._context.resource_type}")
-        columns = sort_columns(parameter)
-        if not columns:
-            sortable = [each.code for each in self._context.parameters.values() if sort_columns(each)]
+        keys = sort_keys(parameter, descending=descending)
+        if not keys:
+            sortable = [each.code for each in self._context.parameters.values() if sort_keys(each)]
             raise ValueRefusedError(f"{code} can have several values; sort by one of {', '.join(sorted(sortable))}")
-        return [SortKey(column, descending) for column in columns]
+        return keys
 
     def finish(self) -> SearchRequest:
         summary = cast(Summary, self._results.get("_summary", "false"))

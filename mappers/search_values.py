@@ -45,6 +45,7 @@ from storage.search_parameters import (
     SearchParameter,
     TextColumn,
 )
+from storage.search_sql import SortKey
 
 VALUES_MAX = 500
 RANGES_MAX = 20
@@ -102,19 +103,19 @@ def criterion_of(context: SearchContext, parameter: SearchParameter, modifier: s
             return either(*(_quantity(parameter, value) for value in _alternatives(text, RANGES_MAX)))
 
 
-def sort_columns(parameter: SearchParameter) -> tuple[str, ...]:
-    """The columns to sort by; none where the parameter repeats. Amounts sort by currency first."""
+def sort_keys(parameter: SearchParameter, *, descending: bool = False) -> tuple[SortKey, ...]:
+    """What to sort by; nothing where the parameter repeats. Amounts sort by currency first."""
     match parameter.served_by:
         case DateColumns(name):
-            return (f"{name}_low",)
+            return (SortKey(f"{name}_low", descending), SortKey(f"{name}_high", descending, is_end=True))
         case MoneyColumns(name):
-            return (f"{name}_currency", f"{name}_minor")
+            return (SortKey(f"{name}_currency", descending), SortKey(f"{name}_minor", descending))
         case QuantityColumns(name):
-            return (f"{name}_value",)
+            return (SortKey(f"{name}_value", descending),)
         case IndexRows():
             return ()
         case column:
-            return (column.name,)
+            return (SortKey(column.name, descending),)
 
 
 def _alternatives(text: str, at_most: int) -> list[str]:

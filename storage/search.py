@@ -20,9 +20,6 @@ from storage.transaction import Reader
 
 STATEMENTS_KEPT = 512
 
-# The planner must know how few rows are wanted, and every number would be a statement of its own.
-_LIMITS = (11, 51, 101, 1001, 10001)
-
 
 @dataclass(frozen=True, slots=True)
 class Anchor:
@@ -86,7 +83,7 @@ async def read_ids(
     reader: Reader, tenant_id: str, resource_type: str, criterion: Criterion, *, limit: int
 ) -> list[str]:
     """The ids of the first matches, in their order."""
-    query = _ids_statement(resource_type, criterion.shape), (tenant_id, *criterion.values, limit)
+    query = _ids_statement(resource_type, criterion.shape, limit), (tenant_id, *criterion.values)
     [rows] = await _read(reader, tenant_id, [query], criterion.shape)
     return [row[0] for row in rows]
 
@@ -122,19 +119,18 @@ def page_query(tenant_id: str, wanted: PageWanted) -> tuple[Statement, Sequence[
     if wanted.after is not None:
         nulls = tuple(value is None for value in wanted.after.values)
         after = [*(value for value in wanted.after.values if value is not None), wanted.after.id]
-    limit = wanted.count + 1
-    limit_known = next((each for each in _LIMITS if each >= limit), limit)
     id_descending = wanted.backward if not sort else sort[-1].descending
     statement = _page_statement(
-        wanted.resource_type, wanted.criterion.shape, (*sort, SortKey("id", id_descending)), nulls, limit_known
+        wanted.resource_type, wanted.criterion.shape, (*sort, SortKey("id", id_descending)), nulls, wanted.count + 1
     )
-    return statement, (tenant_id, *wanted.criterion.values, *after, limit)
+    return statement, (tenant_id, *wanted.criterion.values, *after)
 
 
 @lru_cache(maxsize=STATEMENTS_KEPT)
 def _page_statement(
     resource_type: str, shape: Shape, sort: tuple[SortKey, ...], nulls: tuple[bool, ...] | None, limit: int
 ) -> Statement:
+    # The limit is written out: for one that it does not know PostgreSQL plans as if hardly any rows were wanted.
     conditions = Conditions(resource_type)
     wheres = conditions.write_arms(shape)
     keys = _keys(conditions, sort, nulls)
@@ -156,7 +152,7 @@ def _page_statement(
         "SELECT (SELECT v.content FROM billing.resource_versions AS v WHERE v.tenant_id = $1"
         f" AND v.resource_type = '{resource_type}' AND v.id = p.id AND v.version = p.version)"
         f"{''.join(f', p.{name}::text' for name in ['id', *names])}"
-        f" FROM ({' UNION ALL '.join(found)}) AS p ORDER BY {order} LIMIT {conditions.parameter('bigint')}"
+        f" FROM ({' UNION ALL '.join(found)}) AS p ORDER BY {order} LIMIT {limit}"
     )
     return _statement(text)
 
@@ -166,7 +162,8 @@ def _keys(conditions: Conditions, sort: tuple[SortKey, ...], nulls: tuple[bool, 
     for number, key in enumerate(sort):
         is_null = nulls is None or (number < len(nulls) and nulls[number])
         value = None if is_null else conditions.parameter(conditions.of_type(key.column))
-        keys.append(Key(conditions.column(key.column), key.descending, conditions.is_nullable(key.column), value))
+        nullable = conditions.is_nullable(key.column) and not key.is_end
+        keys.append(Key(conditions.column(key.column), key.descending, nullable, value))
     return keys
 
 
@@ -178,12 +175,12 @@ def _count_statement(resource_type: str, shape: Shape) -> Statement:
 
 
 @lru_cache(maxsize=STATEMENTS_KEPT)
-def _ids_statement(resource_type: str, shape: Shape) -> Statement:
+def _ids_statement(resource_type: str, shape: Shape, limit: int) -> Statement:
     conditions = Conditions(resource_type)
     where = conditions.write(shape)
     return _statement(
         f"SELECT r.id FROM {conditions.table.fullname} AS r WHERE r.tenant_id = $1 AND {where}"
-        f" ORDER BY r.id LIMIT {conditions.parameter('bigint')}"
+        f" ORDER BY r.id LIMIT {limit}"
     )
 
 

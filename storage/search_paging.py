@@ -12,7 +12,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """One column of a sort as SQL text. `value` is the placeholder of the row to continue after, None for its NULL."""
+    """One column of a sort as SQL text. `value` is the placeholder of the row to continue after, None for its NULL.
+
+    `nullable`: it may be NULL in rows that are equal up to here.
+    """
 
     column: str
     descending: bool
@@ -78,7 +81,7 @@ def _same(key: Key) -> str:
 
 def _beyond(key: Key) -> str | None:
     if key.value is None:
-        return f"{key.column} IS NOT NULL" if key.descending else None
+        return f"{key.column} IS NOT NULL" if key.descending and key.nullable else None
     if key.descending:
         return f"{key.column} < {key.value}"
     return f"({key.column} > {key.value} OR {key.column} IS NULL)" if key.nullable else f"{key.column} > {key.value}"

@@ -38,14 +38,18 @@ _HORIZON = "coalesce(nullif(current_setting('billing.horizon', true), ''), 'infi
 
 @dataclass(frozen=True, slots=True)
 class SortKey:
-    """A column to sort by. What has no value comes last in ascending order, and first in descending order."""
+    """A column to sort by. What has no value comes last in ascending order, and first in descending order.
+
+    `is_end`: the other end of what the column before begins, and so NULL only where that is.
+    """
 
     column: str
     descending: bool = False
+    is_end: bool = False
 
     @property
     def reversed(self) -> SortKey:
-        return SortKey(self.column, not self.descending)
+        return SortKey(self.column, not self.descending, self.is_end)
 
 
 class Conditions:

@@ -28,7 +28,7 @@ account = resource_table(
     sa.UniqueConstraint("tenant_id", "id", "currency"),
     sa.Index(None, "tenant_id", "status", "id"),
     sa.Index(None, "tenant_id", "owner", "id"),
-    sa.Index(None, "tenant_id", "service_period_low", "id"),
+    sa.Index(None, "tenant_id", "service_period_low", "service_period_high", "id"),
     sa.Index(None, "tenant_id", "service_period_high", "id"),
 )
 

@@ -53,8 +53,8 @@ charge_item = resource_table(
     sa.Column("unpriced", sa.Boolean, nullable=False),
     references("account_id", "account"),
     sa.Index(None, "tenant_id", "account_id", "id"),
-    sa.Index(None, "tenant_id", "subject", "occurrence_low", "id"),
-    sa.Index(None, "tenant_id", "occurrence_low", "id"),
+    sa.Index(None, "tenant_id", "subject", "occurrence_low", "occurrence_high", "id"),
+    sa.Index(None, "tenant_id", "occurrence_low", "occurrence_high", "id"),
     sa.Index(
         "charge_item_occurrence_period_idx",
         "tenant_id",

@@ -37,8 +37,8 @@ invoice = resource_table(
     references("account_id", "account"),
     references("credit_of_id", "invoice"),
     sa.Index(None, "tenant_id", "account_id", "id"),
-    sa.Index(None, "tenant_id", "subject", "date_low", "id"),
-    sa.Index(None, "tenant_id", "date_low", "id"),
+    sa.Index(None, "tenant_id", "subject", "date_low", "date_high", "id"),
+    sa.Index(None, "tenant_id", "date_low", "date_high", "id"),
     sa.Index(None, "tenant_id", "status", "id"),
 )
 

@@ -27,7 +27,7 @@ payment_reconciliation = resource_table(
     sa.Column("refunded_minor", sa.BigInteger),
     text("refunded_currency"),
     references("payment_account_id", "account"),
-    sa.Index(None, "tenant_id", "created_low", "id"),
+    sa.Index(None, "tenant_id", "created_low", "created_high", "id"),
     sa.Index(None, "tenant_id", "status", "id"),
     sa.Index(None, "tenant_id", "payment_issuer", "id"),
     sa.Index(None, "tenant_id", "payment_account_id", "id"),

@@ -77,7 +77,7 @@ CREATE TABLE billing.account (
 CREATE INDEX account_tenant_id_last_updated_id_idx ON billing.account (tenant_id, last_updated, id);
 CREATE INDEX account_tenant_id_owner_id_idx ON billing.account (tenant_id, owner, id);
 CREATE INDEX account_tenant_id_service_period_high_id_idx ON billing.account (tenant_id, service_period_high, id);
-CREATE INDEX account_tenant_id_service_period_low_id_idx ON billing.account (tenant_id, service_period_low, id);
+CREATE INDEX account_tenant_id_service_period_low_service_period_high_id_idx ON billing.account (tenant_id, service_period_low, service_period_high, id);
 CREATE INDEX account_tenant_id_status_id_idx ON billing.account (tenant_id, status, id);
 
 CREATE TABLE billing.account_index (
@@ -148,9 +148,9 @@ CREATE TABLE billing.charge_item (
 CREATE INDEX charge_item_occurrence_period_idx ON billing.charge_item (tenant_id, occurrence_high, id) WHERE occurrence_date_time IS NULL AND occurrence_high IS NOT NULL;
 CREATE INDEX charge_item_tenant_id_account_id_id_idx ON billing.charge_item (tenant_id, account_id, id);
 CREATE INDEX charge_item_tenant_id_last_updated_id_idx ON billing.charge_item (tenant_id, last_updated, id);
-CREATE INDEX charge_item_tenant_id_occurrence_low_id_idx ON billing.charge_item (tenant_id, occurrence_low, id);
+CREATE INDEX charge_item_tenant_id_occurrence_low_occurrence_high_id_idx ON billing.charge_item (tenant_id, occurrence_low, occurrence_high, id);
 CREATE INDEX charge_item_tenant_id_status_id_idx ON billing.charge_item (tenant_id, status, id);
-CREATE INDEX charge_item_tenant_id_subject_occurrence_low_id_idx ON billing.charge_item (tenant_id, subject, occurrence_low, id);
+CREATE INDEX charge_item_tenant_id_subject_occurrence_low_occurrence_1b20 ON billing.charge_item (tenant_id, subject, occurrence_low, occurrence_high, id);
 
 CREATE TABLE billing.charge_item_index (
     tenant_id TEXT COLLATE "C" NOT NULL,
@@ -199,10 +199,10 @@ CREATE TABLE billing.invoice (
     CONSTRAINT invoice_tenant_id_credit_of_id_fk FOREIGN KEY(tenant_id, credit_of_id) REFERENCES billing.invoice (tenant_id, id)
 );
 CREATE INDEX invoice_tenant_id_account_id_id_idx ON billing.invoice (tenant_id, account_id, id);
-CREATE INDEX invoice_tenant_id_date_low_id_idx ON billing.invoice (tenant_id, date_low, id);
+CREATE INDEX invoice_tenant_id_date_low_date_high_id_idx ON billing.invoice (tenant_id, date_low, date_high, id);
 CREATE INDEX invoice_tenant_id_last_updated_id_idx ON billing.invoice (tenant_id, last_updated, id);
 CREATE INDEX invoice_tenant_id_status_id_idx ON billing.invoice (tenant_id, status, id);
-CREATE INDEX invoice_tenant_id_subject_date_low_id_idx ON billing.invoice (tenant_id, subject, date_low, id);
+CREATE INDEX invoice_tenant_id_subject_date_low_date_high_id_idx ON billing.invoice (tenant_id, subject, date_low, date_high, id);
 
 CREATE TABLE billing.invoice_index (
     tenant_id TEXT COLLATE "C" NOT NULL,
@@ -302,7 +302,7 @@ CREATE TABLE billing.payment_reconciliation (
     CONSTRAINT payment_reconciliation_pk PRIMARY KEY (tenant_id, id),
     CONSTRAINT payment_reconciliation_tenant_id_payment_account_id_fk FOREIGN KEY(tenant_id, payment_account_id) REFERENCES billing.account (tenant_id, id)
 );
-CREATE INDEX payment_reconciliation_tenant_id_created_low_id_idx ON billing.payment_reconciliation (tenant_id, created_low, id);
+CREATE INDEX payment_reconciliation_tenant_id_created_low_created_hi_e16c ON billing.payment_reconciliation (tenant_id, created_low, created_high, id);
 CREATE INDEX payment_reconciliation_tenant_id_last_updated_id_idx ON billing.payment_reconciliation (tenant_id, last_updated, id);
 CREATE INDEX payment_reconciliation_tenant_id_payment_account_id_id_idx ON billing.payment_reconciliation (tenant_id, payment_account_id, id);
 CREATE INDEX payment_reconciliation_tenant_id_payment_issuer_id_idx ON billing.payment_reconciliation (tenant_id, payment_issuer, id);
@@ -361,7 +361,7 @@ CREATE TABLE billing.payment_notice (
     CONSTRAINT payment_notice_pk PRIMARY KEY (tenant_id, id),
     CONSTRAINT payment_notice_tenant_id_payment_id_fk FOREIGN KEY(tenant_id, payment_id) REFERENCES billing.payment_reconciliation (tenant_id, id)
 );
-CREATE INDEX payment_notice_tenant_id_created_low_id_idx ON billing.payment_notice (tenant_id, created_low, id);
+CREATE INDEX payment_notice_tenant_id_created_low_created_high_id_idx ON billing.payment_notice (tenant_id, created_low, created_high, id);
 CREATE INDEX payment_notice_tenant_id_last_updated_id_idx ON billing.payment_notice (tenant_id, last_updated, id);
 CREATE INDEX payment_notice_tenant_id_payment_id_id_idx ON billing.payment_notice (tenant_id, payment_id, id);
 CREATE INDEX payment_notice_tenant_id_request_id_idx ON billing.payment_notice (tenant_id, request, id);

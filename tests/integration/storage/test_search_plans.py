@@ -6,6 +6,7 @@ Only leakproof operators reach an index there, so a plan that looks well as the 
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from typing import Any
 
@@ -19,7 +20,8 @@ from tests.database_server import DatabaseAccess, DatabaseServer
 from tests.integration.searching import read
 
 TENANT = "big"
-ROWS = 20_000
+ROWS = int(os.environ.get("BILLING_TEST_PLAN_ROWS", "20000"))
+"""Of charges and of invoices; BILLING_TEST_PLAN_ROWS=1000000 takes some minutes."""
 
 _FILL = """
 INSERT INTO billing.account (tenant_id, id, version, last_updated, status, name, currency, residue)
@@ -33,7 +35,7 @@ FROM generate_series(1, ROWS) AS n;
 INSERT INTO billing.charge_item_index (tenant_id, id, parameter, position, system, value)
 SELECT 'TENANT', 'c' || n, 'identifier', '{0}', 'http://his', n::text FROM generate_series(1, ROWS) AS n;
 INSERT INTO billing.charge_item_index (tenant_id, id, parameter, position, system, value)
-SELECT 'TENANT', 'c' || n, 'code', '{0}', 'http://tariff', 'code-' || n % 500 FROM generate_series(1, ROWS) AS n;
+SELECT 'TENANT', 'c' || n, 'code', '{0}', 'http://tariff', 'code-' || n % (ROWS / 40) FROM generate_series(1, ROWS) AS n;
 INSERT INTO billing.invoice (tenant_id, id, version, last_updated, status, subject, recipient, date, account_id,
     residue)
 SELECT 'TENANT', 'i' || n, 1, '2026-01-01'::timestamptz + n * interval '1 second',
@@ -120,16 +122,19 @@ def rows_touched(plan: Any) -> float:
         ("Invoice?date=ge2024-05-10&date=lt2024-05-11&_sort=date", None),
         ("Invoice?date=gt2025-11-28", None),
         ("Invoice?date=ge2025-11-28&_sort=-date", None),
-        ("Invoice?date=ge2024-05&date=le2024-06&_sort=date", ("2024-05-10 00:00:00+00",)),
+        (
+            "Invoice?date=ge2024-05&date=le2024-06&_sort=date",
+            ("2024-05-10 00:00:00+00", "2024-05-10 23:59:59.999999+00"),
+        ),
         ("Invoice?date=ap2024-05-10&_sort=date", None),
         ("Invoice?status=entered-in-error&_sort=-date", None),
         ("Invoice?_lastUpdated=gt2026-01-01T05:30:00Z&_sort=_lastUpdated", None),
-        ("Invoice?_sort=-date", ("2024-06-01 00:00:00+00",)),
-        ("Invoice?_sort=date", ("2024-06-01 00:00:00+00",)),
-        ("Invoice?_sort=-date", (None,)),
-        ("Invoice?_sort=date", (None,)),
+        ("Invoice?_sort=-date", ("2024-06-01 00:00:00+00", "2024-06-01 23:59:59.999999+00")),
+        ("Invoice?_sort=date", ("2024-06-01 00:00:00+00", "2024-06-01 23:59:59.999999+00")),
+        ("Invoice?_sort=-date", (None, None)),
+        ("Invoice?_sort=date", (None, None)),
         ("Invoice?_sort=-_lastUpdated", ("2026-01-01 03:00:00+00",)),
-        ("Invoice?patient=7&_sort=-date", ("2024-06-01 00:00:00+00",)),
+        ("Invoice?patient=7&_sort=-date", ("2024-06-01 00:00:00+00", "2024-06-01 23:59:59.999999+00")),
         ("Invoice?account=a7", ()),
         ("Invoice?", ()),
     ],
@@ -138,4 +143,5 @@ def test_a_search_touches_few_rows(filled: DatabaseAccess, search: str, after: t
     plan = plan_of(filled, search, after)
     sequential = [node["Relation Name"] for node in nodes(plan) if node["Node Type"] == "Seq Scan"]
     assert sequential == [], json.dumps(plan, indent=1)
-    assert rows_touched(plan) <= 500, json.dumps(plan, indent=1)
+    # There are 700 days: what is of one day, or of both that meet, may have to be sorted.
+    assert rows_touched(plan) <= max(500, 2.5 * ROWS / 700), json.dumps(plan, indent=1)

@@ -141,6 +141,7 @@ def test_lenient_handling_says_what_it_ignored_and_leaves_it_out_of_the_link() -
 def test_a_sort_has_the_columns_of_its_parameters_in_order() -> None:
     assert read("Invoice?_sort=-date,status,totalgross").sort == (
         SortKey("date_low", descending=True),
+        SortKey("date_high", descending=True, is_end=True),
         SortKey("status"),
         SortKey("total_gross_currency"),
         SortKey("total_gross_minor"),
