@@ -35,7 +35,8 @@ FROM generate_series(1, ROWS) AS n;
 INSERT INTO billing.charge_item_index (tenant_id, id, parameter, position, system, value)
 SELECT 'TENANT', 'c' || n, 'identifier', '{0}', 'http://his', n::text FROM generate_series(1, ROWS) AS n;
 INSERT INTO billing.charge_item_index (tenant_id, id, parameter, position, system, value)
-SELECT 'TENANT', 'c' || n, 'code', '{0}', 'http://tariff', 'code-' || n % (ROWS / 40) FROM generate_series(1, ROWS) AS n;
+SELECT 'TENANT', 'c' || n, 'code', '{0}', 'http://tariff', 'code-' || n % (ROWS / 40)
+FROM generate_series(1, ROWS) AS n;
 INSERT INTO billing.invoice (tenant_id, id, version, last_updated, status, subject, recipient, date, account_id,
     residue)
 SELECT 'TENANT', 'i' || n, 1, '2026-01-01'::timestamptz + n * interval '1 second',
@@ -90,7 +91,7 @@ def nodes(plan: Any) -> Iterator[Any]:
         yield from nodes(child)
 
 
-def rows_touched(plan: Any) -> float:
+def rows_touched(plan: Any) -> Any:
     """Rows that scans gave or threw away."""
     return sum(
         node["Actual Loops"] * (node["Actual Rows"] + node.get("Rows Removed by Filter", 0))
