@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import copy
 
 from billing.change import Change
 from ledger.resource import Resource
@@ -51,6 +52,14 @@ def record_deletion(tx: Transaction, previous: Resource, *, events: Sequence[str
 def _rendered(record: Resource) -> bytes:
     # Records are equal also where a decimal has other zeros, and those are kept too.
     return mapper_for(type(record).__name__).render(record)
+
+
+def record_rendering(tx: Transaction, record: Resource) -> Change:
+    """Render a resource anew, the row of which is locked: a version of its own, though nothing in it changed."""
+    previous = copy(record)
+    _next_version(tx, record, previous.version, previous)
+    rows_of(type(record).__name__).update(tx, record, previous)
+    return _append(tx, record, "updated", "update", ())
 
 
 def unchanged(record: Resource, outcome: str = "unchanged") -> Change:

@@ -8,6 +8,7 @@ import typer
 
 from fhir_server.commands.backup import backup
 from fhir_server.commands.bench import bench
+from fhir_server.commands.check import check
 from fhir_server.commands.migrate import migrate
 from fhir_server.commands.restore import restore
 from fhir_server.commands.serve import serve
@@ -27,6 +28,7 @@ cli = typer.Typer(
 cli.command()(serve)
 cli.command()(token)
 cli.add_typer(tenants, name="tenants")
+cli.command()(check)
 cli.command()(backup)
 cli.command()(restore)
 cli.command()(upgrade)

@@ -13,8 +13,8 @@ LISTED_MAX = 100
 
 LIMIT = f" LIMIT {LISTED_MAX + 1}"
 
-# A check runs as long as it takes. Its statements run once a tenant, each planned for what that tenant has; and a cursor
-# is read to its end.
+# A check runs as long as it takes. Its statements run once a tenant, each planned for what that tenant has; a cursor is
+# read to its end.
 _SETTINGS = Statement(
     "SELECT set_config('statement_timeout', '0', true), set_config('idle_in_transaction_session_timeout', '0', true),"
     " set_config('plan_cache_mode', 'force_custom_plan', true), set_config('cursor_tuple_fraction', '1', true),"

@@ -1,0 +1,164 @@
+"""Versions: 1, 2, 3 ... of every resource, each later than the last, with its outbox row; what is issued is frozen."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from billing.change_invoice import FREE_AFTER_ISSUE
+from billing.check.corruption import Corruption
+from billing.check.finding import Findings, Rule
+from ledger.errors import Refusal
+from mappers.extensions import INVOICE_DUE, INVOICE_NUMBER_SYSTEM, INVOICE_SETTLED
+from mappers.mapper import instant
+from mappers.r4.json_text import canonical, decode
+from storage import check_versions
+from storage.check_snapshot import Snapshot
+from storage.check_versions import KeptVersion
+
+RULES = (
+    Rule(
+        Corruption.OUTBOX_ROW_MISSING,
+        check_versions.OUTBOX_MISSING,
+        "{0}/{1}/_history/{2}",
+        "the version has no outbox row: nobody was told of it",
+    ),
+    Rule(
+        Corruption.OUTBOX_ROW_EXTRA,
+        check_versions.OUTBOX_EXTRA,
+        "{0}/{1}/_history/{2}",
+        "there is an outbox row, and no version of that moment",
+    ),
+    Rule(
+        Corruption.BUSINESS_KEY_DANGLING,
+        check_versions.BUSINESS_KEY_DANGLING,
+        "{0}/{2}",
+        "the business key {1} leads to it, and it is not there",
+    ),
+    Rule(
+        Corruption.PART_WITHOUT_RESOURCE,
+        check_versions.PART_WITHOUT_RESOURCE,
+        "{0}/{1}",
+        "{2} has rows of it, and it is not there",
+    ),
+    Rule(
+        Corruption.POSITIONS_BROKEN,
+        check_versions.POSITIONS_BROKEN,
+        "{0}/{1}",
+        "its rows in {2} are not numbered 0, 1, 2 ...",
+    ),
+)
+
+# Beside its settlement, which the ledger says, and its own legal number, which stays.
+_MAY_CHANGE = frozenset({*FREE_AFTER_ISSUE, "cancelledReason"})
+_SETTLEMENT = frozenset({INVOICE_SETTLED, INVOICE_DUE})
+
+
+async def check_current(snapshot: Snapshot, findings: Findings) -> None:
+    """The row of each resource is of its newest version, and there is none where that is a deletion."""
+    for resource_type, id_, version, newest, is_deleted in await snapshot.rows(
+        check_versions.CURRENT_DIFFERS, findings.tenant_id
+    ):
+        if newest is None:
+            code, message = Corruption.RESOURCE_WITHOUT_VERSION, "it is there, and no version of it"
+        elif is_deleted:
+            code, message = Corruption.DELETED_RESOURCE_PRESENT, f"version {newest} deletes it, and it is there"
+        elif version is None:
+            code, message = Corruption.RESOURCE_MISSING, f"version {newest} is its last, and it is not there"
+        else:
+            code = Corruption.CURRENT_VERSION_DIFFERS
+            message = f"its row is of version {version} and not, or not of the moment, of version {newest}"
+        findings.add(code, f"{resource_type}/{id_}", message)
+
+
+class _Meta(msgspec.Struct):
+    versionId: str = ""  # noqa: N815 - FHIR's names
+    lastUpdated: str = ""  # noqa: N815
+
+
+class _Head(msgspec.Struct):
+    resourceType: str = ""  # noqa: N815
+    id: str = ""
+    status: str = ""
+    meta: _Meta = msgspec.field(default_factory=_Meta)
+
+
+_read_head = msgspec.json.Decoder(_Head).decode
+
+
+class VersionWalk:
+    """A walk over all versions of a tenant, those of a resource one after the other."""
+
+    def __init__(self, findings: Findings, mapper_version: int) -> None:
+        self._findings = findings
+        self._mapper_version = mapper_version
+        self._previous: KeptVersion | None = None
+        self._frozen: bytes | None = None
+
+    def see(self, versions: Sequence[KeptVersion]) -> None:
+        for version in versions:
+            previous = self._previous
+            if previous is not None and (previous.resource_type, previous.id) != (version.resource_type, version.id):
+                previous = None
+            if previous is None:
+                self._frozen = None
+            self._check_order(version, previous)
+            self._check_content(version)
+            self._previous = version
+
+    def _check_order(self, version: KeptVersion, previous: KeptVersion | None) -> None:
+        number = previous.version + 1 if previous else 1
+        if version.version != number:
+            self._add(Corruption.VERSION_GAP, version, f"version {number} is missing before it")
+        if previous is not None and version.last_updated <= previous.last_updated:
+            self._add(Corruption.VERSION_TIME_WRONG, version, "it is not later than the version before it")
+        expected = "create" if previous is None or previous.interaction == "delete" else "update"
+        if version.version == number and version.interaction not in {expected, "delete"}:
+            self._add(Corruption.VERSION_INTERACTION_WRONG, version, f"it is a {version.interaction}, not a {expected}")
+        if version.mapper_version > self._mapper_version:
+            self._add(
+                Corruption.MAPPER_VERSION_UNKNOWN,
+                version,
+                f"mapper version {version.mapper_version} rendered it; this release has {self._mapper_version}",
+            )
+
+    def _check_content(self, version: KeptVersion) -> None:
+        if version.content is None:
+            return
+        content = version.content.encode()
+        try:
+            head = _read_head(content)
+        except msgspec.DecodeError:
+            self._add(Corruption.VERSION_CONTENT_WRONG, version, "its content cannot be read")
+            return
+        said = (head.resourceType, head.id, head.meta.versionId, head.meta.lastUpdated)
+        if said != (version.resource_type, version.id, str(version.version), instant(version.last_updated)):
+            message = "its content names another resource, version or moment than its key"
+            self._add(Corruption.VERSION_CONTENT_WRONG, version, message)
+        if version.resource_type == "Invoice" and (self._frozen or head.status in ("issued", "balanced")):
+            self._check_frozen(version, content)
+
+    def _check_frozen(self, version: KeptVersion, content: bytes) -> None:
+        try:
+            frozen = _financial(decode(content))
+        except Refusal as refusal:
+            self._add(Corruption.VERSION_CONTENT_WRONG, version, f"its content cannot be read: {refusal}")
+            return
+        if self._frozen is not None and frozen != self._frozen:
+            message = "it says something else than when the invoice was issued"
+            self._add(Corruption.ISSUED_INVOICE_CHANGED, version, message)
+        self._frozen = self._frozen or frozen
+
+    def _add(self, code: Corruption, version: KeptVersion, message: str) -> None:
+        self._findings.add(code, f"{version.resource_type}/{version.id}/_history/{version.version}", message)
+
+
+def _financial(document: dict[str, Any]) -> bytes:
+    """What of an issued invoice never changes."""
+    kept = {name: value for name, value in document.items() if name.lstrip("_") not in _MAY_CHANGE}
+    extensions = [item for item in kept.pop("extension", ()) if item.get("url") not in _SETTLEMENT]
+    identifiers = [(str(item.get("system")), str(item.get("value"))) for item in document.get("identifier", ())]
+    numbers = sorted(pair for pair in identifiers if pair[0].startswith(INVOICE_NUMBER_SYSTEM))
+    return canonical(kept | {"extension": extensions, "identifier": numbers})

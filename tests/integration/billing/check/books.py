@@ -1,0 +1,296 @@
+"""The books of a tenant with something of everything in them, and a way to spoil them as nobody but the owner can."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any, LiteralString, TypeVar
+
+import psycopg
+from psycopg.rows import scalar_row
+
+from billing.cancel_invoice import cancel_invoice
+from billing.change import Change
+from billing.check.finding import Finding
+from billing.check.progress import Progress
+from billing.check_ledger import check_ledger, check_snapshot
+from billing.context import Context
+from billing.create_resource import create_resource
+from billing.delete_resource import delete_resource
+from billing.issue_invoice import issue_invoice
+from billing.post_payment import PaymentRequest, PostedPayment, post_payment
+from billing.tenants import add_tenant
+from billing.update_resource import update_resource
+from ledger.money import Money
+from ledger.tenant import Tenant
+from mappers.r4.json_text import decode
+from storage.check_snapshot import Snapshot
+from storage.pipeline import Pipeline, prepare_connection
+from storage.transaction import Database, Transaction
+from tests.database_server import DatabaseAccess
+
+BASE = "https://billing.example.org/fhir"
+PAYMENT_STATUS = "http://terminology.hl7.org/CodeSystem/paymentstatus"
+CHARGE_KEYS = "urn:his:charge"
+
+Json = dict[str, Any]
+Result = TypeVar("Result")
+
+
+@dataclass
+class Books:
+    """A tenant, and the commands that fill its books. `known` is what a scenario made, by name."""
+
+    access: DatabaseAccess
+    app: Database
+    audit: Database
+    context: Context
+    known: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def tenant_id(self) -> str:
+        return self.context.tenant.id
+
+    async def run(self, command: Callable[[Transaction], Awaitable[Result]]) -> Result:
+        return await self.app.run(self.tenant_id, "tester", command)
+
+    async def create(self, document: Json) -> Change:
+        return await self.run(lambda tx: create_resource(tx, self.context, document["resourceType"], document))
+
+    async def change(self, resource_type: str, resource_id: str, **elements: Any) -> Change:
+        """Update a resource: as it is, with these elements; None takes one away."""
+        current = await self.content(resource_type, resource_id)
+        document = {name: value for name, value in {**current, **elements}.items() if value is not None}
+        return await self.run(lambda tx: update_resource(tx, self.context, resource_type, resource_id, document))
+
+    async def delete(self, resource_type: str, resource_id: str) -> None:
+        await self.run(lambda tx: delete_resource(tx, self.context, resource_type, resource_id))
+
+    async def issue(self, invoice_id: str) -> Change:
+        return await self.run(lambda tx: issue_invoice(tx, self.context, invoice_id, on=None))
+
+    async def cancel(self, invoice_id: str) -> Change:
+        return await self.run(lambda tx: cancel_invoice(tx, self.context, invoice_id, reason="not owed"))
+
+    async def pay(self, amount: int, method: str = "cash", **about: Any) -> PostedPayment:
+        request = PaymentRequest(amount=Money("AFN", amount), method=method, **about)
+        return await self.run(lambda tx: post_payment(tx, self.context, request))
+
+    async def content(self, resource_type: str, resource_id: str) -> Json:
+        text = self.value(
+            "SELECT content FROM billing.resource_versions WHERE tenant_id = %(tenant)s AND resource_type = %(type)s"
+            " AND id = %(id)s ORDER BY version DESC LIMIT 1",
+            type=resource_type,
+            id=resource_id,
+        )
+        return decode(text.encode())
+
+    async def findings(self) -> list[Finding]:
+        return await check_ledger(self.audit, [self.tenant_id])
+
+    async def codes_after(self, *statements: LiteralString, **parameters: Any) -> set[str]:
+        """The codes of what is found after statements run as the owner of the database, with triggers and foreign keys
+        off. It is all undone: whoever comes next finds sound books.
+        """
+        async with await psycopg.AsyncConnection.connect(self.access.superuser, autocommit=True) as connection:
+            prepare_connection(connection)
+            await connection.execute("BEGIN")
+            await connection.execute("SET LOCAL session_replication_role = replica")
+            for statement in statements:
+                done = await connection.execute(statement, {"tenant": self.tenant_id, **self.known, **parameters})
+                assert done.rowcount != 0, "nothing was spoilt"
+            findings = await check_snapshot(Snapshot(Pipeline(connection)), [self.tenant_id], Progress())
+            await connection.execute("ROLLBACK")
+        return {str(finding.code) for finding in findings}
+
+    def spoil(self, statement: LiteralString, **parameters: Any) -> int:
+        """The same for good; how many rows."""
+        with psycopg.connect(self.access.superuser, autocommit=True) as connection:
+            connection.execute("SET session_replication_role = replica")
+            return connection.execute(statement, {"tenant": self.tenant_id, **self.known, **parameters}).rowcount
+
+    def value(self, query: LiteralString, **parameters: Any) -> Any:
+        with psycopg.connect(self.access.superuser, row_factory=scalar_row) as connection:
+            return connection.execute(query, {"tenant": self.tenant_id, **self.known, **parameters}).fetchone()
+
+
+@asynccontextmanager
+async def opened_books(access: DatabaseAccess) -> AsyncIterator[Books]:
+    """The empty books of a new tenant."""
+    tenant = Tenant(
+        f"books-{secrets.token_hex(4)}",
+        "Books",
+        "AF",
+        "AFN",
+        "Asia/Kabul",
+        settings={"business_keys.ChargeItem": CHARGE_KEYS},
+    )
+    app, audit = Database(access.app), Database(access.audit)
+    await app.open()
+    await audit.open()
+    try:
+        await add_tenant(app, tenant)
+        yield Books(access, app, audit, Context(tenant, "tester", "test", BASE))
+    finally:
+        await app.close()
+        await audit.close()
+
+
+def account(**elements: Any) -> Json:
+    return {"resourceType": "Account", "status": "active", "subject": [{"reference": "Patient/p1"}], **elements}
+
+
+def charge(account_id: str, amount: str, **elements: Any) -> Json:
+    return {
+        "resourceType": "ChargeItem",
+        "status": "billable",
+        "code": {"coding": [{"system": "http://www.ama-assn.org/go/cpt", "code": "99213"}]},
+        "subject": {"reference": "Patient/p1"},
+        "account": [{"reference": f"Account/{account_id}"}],
+        "occurrenceDateTime": "2026-01-05",
+        "priceOverride": {"value": Decimal(amount), "currency": "AFN"},
+        "overrideReason": "agreed",
+        **elements,
+    }
+
+
+def line(charge_id: str, *components: Json) -> Json:
+    document: Json = {"chargeItemReference": {"reference": f"ChargeItem/{charge_id}"}}
+    return {**document, "priceComponent": list(components)} if components else document
+
+
+def component(kind: str, amount: str, code: str | None = None) -> Json:
+    coded = {} if code is None else {"code": {"coding": [{"system": "urn:tax", "code": code}]}}
+    return {"type": kind, **coded, "amount": {"value": Decimal(amount), "currency": "AFN"}}
+
+
+def invoice(account_id: str, *lines: Json, **elements: Any) -> Json:
+    return {
+        "resourceType": "Invoice",
+        "status": "draft",
+        "subject": {"reference": "Patient/p1"},
+        "account": {"reference": f"Account/{account_id}"},
+        "lineItem": list(lines),
+        **elements,
+    }
+
+
+def payment(amount: str, identifier: str, *details: Json, **elements: Any) -> Json:
+    return {
+        "resourceType": "PaymentReconciliation",
+        "identifier": [{"system": "urn:bank", "value": identifier}],
+        "status": "active",
+        "outcome": "complete",
+        "created": "2026-02-01",
+        "paymentDate": "2026-02-01",
+        "paymentAmount": {"value": Decimal(amount), "currency": "AFN"},
+        "detail": list(details),
+        **elements,
+    }
+
+
+def detail(request: str, amount: str, kind: str = "payment") -> Json:
+    return {
+        "type": {"coding": [{"system": "http://terminology.hl7.org/CodeSystem/payment-type", "code": kind}]},
+        "request": {"reference": request},
+        "amount": {"value": Decimal(amount), "currency": "AFN"},
+    }
+
+
+def notice(payment_id: str, status: str, amount: str) -> Json:
+    return {
+        "resourceType": "PaymentNotice",
+        "status": "active",
+        "created": "2026-02-02",
+        "payment": {"reference": f"PaymentReconciliation/{payment_id}"},
+        "recipient": {"reference": "Organization/hospital"},
+        "amount": {"value": Decimal(amount), "currency": "AFN"},
+        "paymentStatus": {"coding": [{"system": PAYMENT_STATUS, "code": status}]},
+    }
+
+
+async def write_a_month(books: Books) -> None:
+    """Something of everything: charges of every fate, invoices of every status, payments of every kind."""
+    known = books.known
+    known["account"] = (await books.create(account(name="بیمار", identifier=[{"system": "urn:mrn", "value": "1"}]))).id
+    known["other_account"] = (await books.create(account(subject=[{"reference": "Patient/p2"}]))).id
+    known["empty_account"] = (await books.create(account(subject=[{"reference": "Patient/p3"}]))).id
+    known["charge"], known["second_charge"], known["third_charge"] = [
+        (await books.create(charge(known["account"], amount))).id for amount in ("100.50", "50", "30.00")
+    ]
+    await _charges_of_every_fate(books)
+    await _invoices_of_every_status(books)
+    await _payments_of_every_kind(books)
+
+
+async def _charges_of_every_fate(books: Books) -> None:
+    known, on = books.known, books.known["account"]
+    keyed = {"identifier": [{"system": CHARGE_KEYS, "value": "c-1", "use": "official"}]}
+    repriced = (await books.create(charge(on, "20", **keyed))).id
+    await books.change("ChargeItem", repriced, priceOverride={"value": Decimal(25), "currency": "AFN"})
+    known["repriced_charge"] = repriced
+    known["keyed_charge"] = repriced
+    aborted = (await books.create(charge(on, "15"))).id
+    await books.change("ChargeItem", aborted, status="aborted", extension=None)
+    known["aborted_charge"] = aborted
+    known["unpriced_charge"] = (await books.create(charge(on, "1", priceOverride=None))).id
+    known["free_charge"] = (await books.create(charge(on, "0"))).id
+    known["unbilled_charge"] = (await books.create(charge(on, "8.25"))).id
+    known["planned_charge"] = (await books.create(charge(on, "7", status="planned"))).id
+    absolute = charge(on, "12", subject={"reference": f"{BASE}/Patient/p1"}, occurrenceDateTime="2026-01-05T23:30:00Z")
+    known["absolute_charge"] = (await books.create(absolute)).id
+    deleted = (await books.create(charge(on, "3", status="planned"))).id
+    await books.delete("ChargeItem", deleted)
+    known["deleted_charge"] = deleted
+
+
+async def _invoices_of_every_status(books: Books) -> None:
+    known, on = books.known, books.known["account"]
+    known["cancelled_invoice"] = (await books.create(invoice(on, line(known["charge"])))).id
+    await books.issue(known["cancelled_invoice"])
+    await books.cancel(known["cancelled_invoice"])
+    taxed = line(known["charge"], component("base", "100.50"), component("tax", "5.00", "VAT"))
+    discounted = line(known["second_charge"], component("base", "50.00"), component("discount", "-5.00"))
+    share = {
+        "url": "https://billing.ghasi.example/fhir/StructureDefinition/payer-share",
+        "extension": [
+            {"url": "payer", "valueReference": {"reference": "Organization/insurer"}},
+            {"url": "amount", "valueMoney": {"value": Decimal("80.00"), "currency": "AFN"}},
+        ],
+    }
+    extra = {"lineItem": [taxed, discounted, _own_line("9.00")], "extension": [share]}
+    known["invoice"] = (await books.create(invoice(on, **extra))).id
+    await books.issue(known["invoice"])
+    await books.change("Invoice", known["invoice"], note=[{"text": "sent by post"}])
+    known["paid_invoice"] = (await books.create(invoice(on, line(known["third_charge"]), status="issued"))).id
+    known["draft"] = (await books.create(invoice(on, line(known["repriced_charge"])))).id
+    voided = (await books.create(invoice(on, line(known["absolute_charge"])))).id
+    await books.cancel(voided)
+    known["voided_draft"] = voided
+    known["free_invoice"] = (await books.create(invoice(on, line(known["free_charge"]), status="issued"))).id
+
+
+def _own_line(amount: str) -> Json:
+    code = {"coding": [{"system": "urn:his:service", "code": "card"}]}
+    return {"chargeItemCodeableConcept": code, "priceComponent": [component("base", amount)]}
+
+
+async def _payments_of_every_kind(books: Books) -> None:
+    known = books.known
+    cash = await books.pay(3000, invoice_id=known["paid_invoice"], tendered=Money("AFN", 5000))
+    known["payment"], known["notice"] = cash.payment.id, cash.notice.id
+    mobile = await books.pay(10000, "mobile-money", account_id=known["account"])
+    known["mobile_payment"] = mobile.payment.id
+    known["cleared_notice"] = (await books.create(notice(known["mobile_payment"], "cleared", "100.00"))).id
+    other = await books.pay(700, "card", account_id=known["other_account"])
+    known["card_payment"] = other.payment.id
+    uncleared = (await books.create(notice(known["card_payment"], "cleared", "7.00"))).id
+    await books.change("PaymentNotice", uncleared, status="cancelled")
+    known["uncleared_notice"] = uncleared
+    insurer = {"paymentIssuer": {"reference": "Organization/insurer"}}
+    remittance = payment("90.00", "r-1", detail(f"Invoice/{known['invoice']}", "40.00"), **insurer)
+    known["remittance"] = (await books.create(remittance)).id
+    known["draft_payment"] = (await books.create(payment("5.00", "r-2", status="draft"))).id
