@@ -7,6 +7,8 @@ import json
 
 import pytest
 
+from storage import idempotency_keys
+from storage.transaction import Database
 from tests.integration.serving import PATIENT, Hospital, Server, body, code, codes_of, money, row_counts
 
 ACCOUNT = {"resourceType": "Account", "status": "active", "subject": [PATIENT]}
@@ -120,3 +122,17 @@ async def test_two_at_the_same_time_make_one_payment(hospital: Hospital) -> None
     assert sum("idempotency-replayed" in answer.headers for answer in answers) == 7
     balance = await hospital.read(f"Account/{account['id']}/$balance")
     assert balance["parameter"][2]["valueMoney"]["value"] == 90
+
+
+async def test_a_request_that_is_still_running_is_not_waited_for_for_long(server: Server, hospital: Hospital) -> None:
+    database = Database(server.access.app)
+    await database.open()
+    try:
+        async with database.transaction(hospital.tenant_id, "tester") as running:
+            await idempotency_keys.lock_and_read(running, "tester", "POST Account", "open-1")
+            answer = await hospital.http.post("Account", json=ACCOUNT, headers={"idempotency-key": "open-1"})
+    finally:
+        await database.close()
+    assert (answer.status_code, codes_of(body(answer))) == (409, ["IDEMPOTENCY_IN_FLIGHT"])
+    again = await hospital.http.post("Account", json=ACCOUNT, headers={"idempotency-key": "open-1"})
+    assert again.status_code == 201
