@@ -13,7 +13,6 @@ from billing.issue_invoice import BALANCED
 from billing.payers import recipient_of
 from billing.record_change import record_update
 from ledger.dates import date_of
-from ledger.errors import Category, refuse
 from ledger.invoice import Invoice
 from ledger.invoice_issue import payers_of, settle
 from ledger.payer import Payer, same_as
@@ -49,12 +48,9 @@ class Payable:
 
 
 async def payables(tx: Transaction, invoice_ids: Sequence[str]) -> dict[str, Payable]:
-    """Lock invoices, the accounts of which are locked, and see what is open of each."""
+    """Lock invoices and see what is open of each. Money goes only to those the accounts of which are locked."""
     found = await lock_and_load(tx, "Invoice", invoice_ids)
     invoices = {invoice_id: invoice for invoice_id, invoice in found.items() if isinstance(invoice, Invoice)}
-    if any(invoice.account_id not in (None, *tx.balances) for invoice in invoices.values()):
-        # A draft moved to another account, and was issued, between the look at its account and the lock on it.
-        raise refuse(Category.UNAVAILABLE, "busy", "An invoice is being changed at this moment; try again.")
     shares = await journal.open_shares(tx, list(invoices)) if invoices else {}
     return {
         invoice_id: Payable(

@@ -30,12 +30,13 @@ def currency_exponents() -> dict[str, int]:
         return {row["code"]: int(row["exponent"]) for row in csv.DictReader(file)}
 
 
-def exponent_of(currency: str) -> int:
+def exponent_of(currency: str, expression: str = "") -> int:
     """Number of decimals of the currency. Refused with `unknown-currency` where ISO 4217 has no such code."""
     try:
         return currency_exponents()[currency]
     except KeyError:
-        raise rule_broken("unknown-currency", f"{currency!r} is not an ISO 4217 currency code.") from None
+        text = f"{currency!r} is not an ISO 4217 currency code."
+        raise rule_broken("unknown-currency", text, expression) from None
 
 
 @dataclass(frozen=True, slots=True, order=False)
@@ -78,7 +79,7 @@ class Money:
 
 def minor_units_of(value: Decimal, currency: str, expression: str = "") -> int:
     """Minor units of a decimal amount, never rounded: JPY 10.00 is 10, JPY 10.50 is refused (`amount-too-precise`)."""
-    exponent = exponent_of(currency)
+    exponent = exponent_of(currency, expression)
     if value and value.adjusted() > 18:
         raise _too_large(currency, expression)
     # Trailing zeros say nothing about money; a far-away exponent (1e-400) would cost memory before it is refused.
