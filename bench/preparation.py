@@ -18,12 +18,18 @@ async def prepare(conninfo: str, base_url: str) -> None:
     """Make the tenant, one transaction an account."""
     database = Database(conninfo, size_max=1)
     await database.open()
+    try:
+        await _fill(database, base_url)
+    finally:
+        await database.close()
+
+
+async def _fill(database: Database, base_url: str) -> None:
     tenant = Tenant(works.TENANT, "Bench", "AF", "AFN", "Asia/Kabul")
     await add_tenant(database, tenant)
     context = Context(tenant, "bench", "bench", base_url)
     for number in range(works.ACCOUNTS):
         await database.run(tenant.id, "bench", _Account(context, number).put)
-    await database.close()
 
 
 class _Account:

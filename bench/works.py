@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 TENANT = "bench"
-ACCOUNTS = 500
+ACCOUNTS = 200
 CHARGES_OF_AN_ACCOUNT = 10
 INVOICES_OF_AN_ACCOUNT = 4
 HUGE = 9_000_000

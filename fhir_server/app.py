@@ -46,8 +46,10 @@ def create_app(settings: Settings) -> FastAPI:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         await database.open()
-        yield
-        await database.close()
+        try:
+            yield
+        finally:
+            await database.close()
 
     app = FastAPI(title="Billing", docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan)
     app.router.routes += [
