@@ -39,6 +39,9 @@ CURRENCY_EXTENSION = "http://hl7.org/fhir/5.0/StructureDefinition/extension-Acco
 Document = dict[str, Any]
 Result = TypeVar("Result")
 
+OPENED: list[str] = []
+"""The tenants of all tests of this process: their books are proved at the end."""
+
 _POSTINGS = Statement(
     "SELECT e.kind, e.effective_at, p.ledger_account, p.amount_minor, p.currency, p.account_id, p.payer, p.detail"
     " FROM billing.journal_entry AS e"
@@ -74,6 +77,7 @@ class Hospital:
         named = {key.replace("__", "."): value for key, value in settings.items()}
         tenant = Tenant(tenant_id, "Hospital", "AF", currency, "Asia/Kabul", settings=named)
         await add_tenant(database, tenant)
+        OPENED.append(tenant_id)
         return cls(database, Context(tenant, "cashier", "client", BASE))
 
     @property
