@@ -48,8 +48,13 @@ def own_reference(literal: str, base_url: str) -> tuple[str, str] | None:
 
 
 async def refuse_missing(tx: Transaction, references: Sequence[OwnReference]) -> None:
-    """Refuse with every reference that leads nowhere in this tenant. Accounts that are locked are there."""
-    unknown = [item for item in references if not (item.resource_type == "Account" and item.id in tx.balances)]
+    """Refuse with every reference that leads nowhere in this tenant. What was locked or made before is there."""
+    unknown = [
+        item
+        for item in references
+        if (item.resource_type, item.id) not in tx.created
+        and not (item.resource_type == "Account" and item.id in tx.balances)
+    ]
     if not unknown:
         return
     known = await resource_ids_known.known(tx, {(item.resource_type, item.id) for item in unknown})

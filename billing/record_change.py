@@ -17,6 +17,7 @@ def record_creation(tx: Transaction, record: Resource, *, base_version: int = 0,
     """Write a resource that is not there; `base_version` is the last version it had before it was deleted."""
     _next_version(tx, record, base_version, None)
     rows_of(type(record).__name__).insert(tx, record)
+    tx.created.add((type(record).__name__, record.id))
     return _append(tx, record, "created", "create", events)
 
 
@@ -46,6 +47,7 @@ def record_deletion(tx: Transaction, previous: Resource, *, events: Sequence[str
         events=events,
     )
     rows_of(resource_type).delete(tx, previous.id)
+    tx.created.discard((resource_type, previous.id))
     return Change(resource_type, previous.id, version, at, None, "deleted")
 
 

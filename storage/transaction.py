@@ -64,6 +64,8 @@ class Transaction:
         self.actor = actor
         self.balances: dict[str, AccountBalance] = {}
         self.changed_balances: set[str] = set()
+        self.created: set[tuple[str, str]] = set()
+        """(type, id) of the resources that this transaction has made, so that nobody asks whether they exist."""
         self._pipeline = pipeline
         self._queue: list[tuple[Statement, Sequence[Any]]] = [(_BEGIN, ()), (_SET_TENANT, (tenant_id,))]
         self._added: dict[ArrayInsert, list[Sequence[Any]]] = {}
