@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import fields
+from functools import cache
 from typing import Any
 
 from billing.check.corruption import Corruption
@@ -63,16 +64,21 @@ def _base_of(record: Resource) -> str:
 def _items(record: Any) -> list[Any]:
     """The records of repeating elements, and theirs."""
     found = []
-    for field in fields(record):
-        value = getattr(record, field.name)
-        if isinstance(value, list):
-            for item in value:
-                found += [item, *_items(item)]
+    for name in _lists(record.__class__):
+        for item in getattr(record, name):
+            found += [item, *_items(item)]
     return found
+
+
+@cache
+def _lists(record_class: type[Any]) -> tuple[str, ...]:
+    return tuple(field.name for field in fields(record_class) if str(field.type).startswith("list["))
 
 
 def _different_columns(record: Any, parsed: Any) -> list[str]:
     """The fields that differ. Not the residue: that it is right is seen by the rendering."""
+    if record == parsed:
+        return []
     different = []
     for field in fields(record):
         name = field.name
