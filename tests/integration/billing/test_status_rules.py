@@ -1,0 +1,71 @@
+"""Every row of the table of statuses, tried: what it refuses is refused so, and what it does not refuse is done."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+
+from billing.status_rules import CLEARED, DELETED, NEW, POSTED, STATUS_RULES, StatusRule
+from tests.integration.billing.hospital import Document, Hospital, line_of, own_line, refused
+
+STEPS = [
+    pytest.param(resource_type, before, sent, rule, id=f"{resource_type}: {before} -> {sent}")
+    for resource_type, rules in STATUS_RULES.items()
+    for rule in rules
+    for before, sent in itertools.product(rule.before, rule.sent)
+    if sent != DELETED
+]
+
+
+@pytest.mark.parametrize(("resource_type", "before", "sent", "rule"), STEPS)
+async def test_a_step(hospital: Hospital, resource_type: str, before: str, sent: str, rule: StatusRule) -> None:
+    if before == NEW:
+        action = hospital.create(await document_of(hospital, resource_type, sent))
+    else:
+        current = await resource_in(hospital, resource_type, before)
+        change = {"status": sent}
+        if (resource_type, sent) == ("Invoice", "cancelled"):
+            change["cancelledReason"] = current.get("cancelledReason", "tried")
+        action = hospital.update(current | change)
+    if rule.refusal is not None and not rule.refusal.when:
+        refusal = await refused(action)
+        assert (refusal.category, refusal.code) == (rule.refusal.category, rule.refusal.code)
+        assert refusal.problems[0].expression == f"{resource_type}.status"
+    else:
+        assert (await action)["status"] == sent
+
+
+async def document_of(hospital: Hospital, resource_type: str, status: str) -> Document:
+    """A new resource that posts nothing by itself where it can help it."""
+    match resource_type:
+        case "Account":
+            return hospital.account_document(status=status)
+        case "ChargeItem":
+            return hospital.charge_document(await hospital.account(), "100", status=status)
+        case "Invoice":
+            return hospital.invoice_document(await hospital.account(), own_line("100"), status=status)
+        case "PaymentReconciliation":
+            return hospital.payment_document("5", status=status, outcome="queued")
+        case _:
+            payment = await hospital.create(hospital.payment_document("5", status="draft"))
+            return hospital.notice_document(payment, code="paid", status=status)
+
+
+async def resource_in(hospital: Hospital, resource_type: str, status: str) -> Document:
+    account = await hospital.account()
+    if (resource_type, status) == ("ChargeItem", "billed"):
+        charge = await hospital.charge(account, "100")
+        await hospital.issued(account, line_of(charge))
+        return await hospital.read(charge)
+    if (resource_type, status) == ("Invoice", "balanced"):
+        return await hospital.issued(account, line_of(await hospital.charge(account, "0")))
+    if status == POSTED:
+        return await hospital.create(hospital.payment_document("5", paymentIssuer={"reference": "Organization/i"}))
+    if status == CLEARED:
+        payment = (await hospital.pay(account, "5", method="card")).payment
+        return await hospital.create(hospital.notice_document(payment))
+    document = await document_of(hospital, resource_type, status)
+    if (resource_type, status) == ("Invoice", "cancelled"):
+        document["cancelledReason"] = "void from the start"
+    return await hospital.create(document)
