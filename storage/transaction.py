@@ -201,8 +201,12 @@ class Database:
     @asynccontextmanager
     async def _pipeline(self) -> AsyncIterator[Pipeline]:
         try:
-            async with self._pool.connection() as connection:
+            connection = await self._pool.getconn()
+            # Not the pool's own context manager, which commits: our transactions end themselves.
+            try:
                 yield self._pipelines[connection]
+            finally:
+                await self._pool.putconn(connection)
         except psycopg.OperationalError as error:
             # What PostgreSQL itself says has a code; without one, nobody answered.
             if error.sqlstate is not None:
