@@ -11,6 +11,7 @@ from typing import Any
 
 from capability.extension_definitions import EXTENSIONS, extension_definition
 from capability.operation_definitions import operation_definition
+from capability.search_parameter_definitions import own_parameter_definitions
 from capability.served import Served, ServedParameter
 from capability.statement import capability_statement
 
@@ -36,6 +37,7 @@ class Conformance:
         self.statement = _checked(capability_statement(served))
         self._definitions = {
             "OperationDefinition": _definitions(map(operation_definition, served.operations)),
+            "SearchParameter": _definitions(own_parameter_definitions()),
             "StructureDefinition": _definitions(map(extension_definition, EXTENSIONS)),
         }
 

@@ -18,15 +18,17 @@ _FORMS = {
 _MONEY_FORM = "number, number|urn:iso:std:iso:4217|currency or number||currency."
 
 
+def modifiers_of(parameter: SearchParameter) -> tuple[str, ...]:
+    """The modifiers, `[type]` for a resource type."""
+    return (*MODIFIERS.get(parameter.type, ()), "missing", *(("[type]",) if parameter.type == "reference" else ()))
+
+
 def served_parameter(parameter: SearchParameter) -> ServedParameter:
     is_money = isinstance(parameter.served_by, MoneyColumns)
     said = [_MONEY_FORM if is_money else _FORMS[parameter.type]]
     if parameter.comparators:
         said.append(f"Prefixes: {', '.join(parameter.comparators)}.")
-    modifiers = [f":{name}" for name in (*MODIFIERS.get(parameter.type, ()), "missing")]
-    if parameter.type == "reference":
-        modifiers.append(":[type]")
-    said.append(f"Modifiers: {', '.join(modifiers)}.")
+    said.append(f"Modifiers: {', '.join(f':{name}' for name in modifiers_of(parameter))}.")
     if sort_keys(parameter):
         said.append("Can be sorted by.")
     return ServedParameter(parameter.code, parameter.type, parameter.url, " ".join(said))

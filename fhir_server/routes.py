@@ -29,7 +29,7 @@ from fhir_server.responses import Answer
 from fhir_server.route import Route, RouteTable
 
 TYPES = ("Account", "ChargeItem", "Invoice", "PaymentNotice", "PaymentReconciliation")
-DEFINITIONS = ("OperationDefinition", "StructureDefinition")
+DEFINITIONS = ("OperationDefinition", "SearchParameter", "StructureDefinition")
 
 
 def _instance(method: str, path: str, interaction: str, permission: Any, **action: Any) -> Route:

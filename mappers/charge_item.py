@@ -10,8 +10,9 @@ from mappers.extensions import CHARGE_AMOUNT, CHARGE_UNPRICED
 from mappers.index_rows import References, Tokens
 from mappers.leaves import First, Inside, LocalId, MoneyAmount, Number, Plain, Required, Segment
 from mappers.mapper import Mapper
-from mappers.resource import official
+from mappers.resource import official, own
 from storage.search_parameters import (
+    CodeColumn,
     DateColumns,
     IndexRows,
     LocalIdColumn,
@@ -97,6 +98,14 @@ CHARGE_ITEM = Mapper(
             "Organization",
         ),
         _parameter("service", "reference", "service", IndexRows("service"), SERVICES),
+        own(
+            "ChargeItem",
+            "status",
+            "token",
+            "ChargeItem.status",
+            CodeColumn("status", "http://hl7.org/fhir/chargeitem-status"),
+            description="Whether the charge is planned, billable, billed or withdrawn.",
+        ),
         _parameter("subject", "reference", "subject", ReferenceColumn("subject"), "Group Patient"),
     ],
 )

@@ -11,8 +11,16 @@ from mappers.extensions import CREDIT_OF, INVOICE_DUE, INVOICE_DUE_DATE, INVOICE
 from mappers.index_rows import References, Tokens
 from mappers.leaves import First, Inside, LocalId, MoneyAmount, Number, Plain, Required, Segment
 from mappers.mapper import Mapper
-from mappers.resource import official
-from storage.search_parameters import CodeColumn, DateColumns, IndexRows, LocalIdColumn, MoneyColumns, ReferenceColumn
+from mappers.resource import official, own
+from storage.search_parameters import (
+    ChildColumn,
+    CodeColumn,
+    DateColumns,
+    IndexRows,
+    LocalIdColumn,
+    MoneyColumns,
+    ReferenceColumn,
+)
 
 PARTICIPANTS = "Practitioner Organization Device Patient PractitionerRole RelatedPerson"
 
@@ -85,6 +93,15 @@ INVOICE = Mapper(
     ],
     search_parameters=[
         _parameter("account", "reference", "account", LocalIdColumn("account_id", "Account"), "Account"),
+        own(
+            "Invoice",
+            "charge",
+            "reference",
+            "Invoice.lineItem.chargeItem.ofType(Reference)",
+            ChildColumn("invoice_line", LocalIdColumn("charge_item_id", "ChargeItem")),
+            "ChargeItem",
+            description="A charge that a line of the invoice is about.",
+        ),
         _parameter("date", "date", "date", DateColumns("date")),
         _parameter("identifier", "token", "identifier", IndexRows("identifier")),
         _parameter("issuer", "reference", "issuer", ReferenceColumn("issuer"), "Organization"),

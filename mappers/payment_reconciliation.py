@@ -14,8 +14,17 @@ from mappers.extensions import PAYMENT_ACCOUNT, PAYMENT_METHOD, PAYMENT_REFUNDED
 from mappers.index_rows import Tokens
 from mappers.leaves import First, Inside, LocalId, MoneyAmount, Plain, Required, Segment
 from mappers.mapper import Mapper
-from mappers.resource import official
-from storage.search_parameters import CodeColumn, DateColumns, IndexRows, ReferenceColumn, TextColumn
+from mappers.resource import official, own
+from storage.search_parameters import (
+    ChildColumn,
+    CodeColumn,
+    DateColumns,
+    IndexRows,
+    LocalIdColumn,
+    Places,
+    ReferenceColumn,
+    TextColumn,
+)
 
 DETAIL = Child(
     PaymentDetail,
@@ -60,9 +69,33 @@ PAYMENT_RECONCILIATION = Mapper(
     ],
     index=[Tokens("identifier", "identifier[]", "value")],
     search_parameters=[
+        own(
+            "PaymentReconciliation",
+            "account",
+            "reference",
+            "PaymentReconciliation.detail.request.where(resolve() is Account) | "
+            f"PaymentReconciliation.extension('{PAYMENT_ACCOUNT}').value.ofType(Reference)",
+            Places(
+                (
+                    LocalIdColumn("payment_account_id", "Account"),
+                    ChildColumn("payment_detail", ReferenceColumn("request")),
+                )
+            ),
+            "Account",
+            description="The account that owns what is left of the payment, or that a detail puts money to.",
+        ),
         _parameter("created", "date", "created", DateColumns("created")),
         _parameter("disposition", "string", "disposition", TextColumn("disposition")),
         _parameter("identifier", "token", "identifier", IndexRows("identifier")),
+        own(
+            "PaymentReconciliation",
+            "invoice",
+            "reference",
+            "PaymentReconciliation.detail.request.where(resolve() is Invoice)",
+            ChildColumn("payment_detail", ReferenceColumn("request")),
+            "Invoice",
+            description="An invoice that a detail of the payment is about.",
+        ),
         _parameter("outcome", "token", "outcome", CodeColumn("outcome", "http://hl7.org/fhir/remittance-outcome")),
         _parameter("payment-issuer", "reference", "paymentIssuer", ReferenceColumn("payment_issuer"), "Organization"),
         _parameter("request", "reference", "request", ReferenceColumn("request"), "Task"),

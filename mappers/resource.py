@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from mappers.extensions import CANONICAL
 from mappers.index_rows import IndexLeaf, Profiles, Tokens
 from mappers.leaves import Inside, Leaf, Plain
 from storage.search_parameters import (
@@ -39,6 +40,28 @@ def official(
         served_by=served_by,
         targets=tuple(targets.split()),
         url=f"http://hl7.org/fhir/SearchParameter/{resource_type}-{code.removeprefix('_')}",
+    )
+
+
+def own(
+    resource_type: str,
+    code: str,
+    search_type: SearchType,
+    expression: str,
+    served_by: ServedBy,
+    targets: str = "",
+    *,
+    description: str,
+) -> SearchParameter:
+    """A search parameter of ours, for what R4 has none for; it is published with the description."""
+    return SearchParameter(
+        code=code,
+        type=search_type,
+        expression=expression,
+        served_by=served_by,
+        targets=tuple(targets.split()),
+        url=f"{CANONICAL}/SearchParameter/{resource_type}-{code}",
+        description=description,
     )
 
 

@@ -15,7 +15,13 @@ from mappers.r4.definitions import definitions, resource_types
 from mappers.r4.faults import shown
 from mappers.search_dates import Prefix, StoredDate, date_criterion, instant_criterion, read_interval
 from mappers.search_numbers import column_number, money_criterion, number_criterion, read_number
-from mappers.search_references import any_reference_to, local_references, segments_of
+from mappers.search_references import (
+    any_reference_in,
+    any_reference_to,
+    at_reference,
+    references_in,
+    segments_of,
+)
 from mappers.search_text import split_parts, split_values, unescaped
 from storage.search_criteria import (
     EVERYTHING,
@@ -33,13 +39,14 @@ from storage.search_criteria import (
 )
 from storage.search_folding import fold
 from storage.search_parameters import (
+    ChildColumn,
     CodeColumn,
     DateColumns,
     IndexRows,
     InstantColumn,
-    LocalIdColumn,
     MoneyColumns,
     NumberColumn,
+    Places,
     QuantityColumns,
     ReferenceColumn,
     SearchParameter,
@@ -112,7 +119,7 @@ def sort_keys(parameter: SearchParameter, *, descending: bool = False) -> tuple[
             return (SortKey(f"{name}_currency", descending), SortKey(f"{name}_minor", descending))
         case QuantityColumns(name):
             return (SortKey(f"{name}_value", descending),)
-        case IndexRows():
+        case IndexRows() | ChildColumn() | Places():
             return ()
         case column:
             return (SortKey(column.name, descending),)
@@ -148,6 +155,8 @@ def _has_value(context: SearchContext, parameter: SearchParameter) -> Criterion:
             return in_index(rows, any_reference_to("value", types) if types else EVERYTHING)
         case ReferenceColumn(name):
             return any_reference_to(name, types)
+        case ChildColumn() | Places() as places:
+            return at_reference(places, lambda column: any_reference_in(column, parameter.targets))
         case DateColumns(name):
             return present(f"{name}_low")
         case MoneyColumns(name):
@@ -179,13 +188,7 @@ def _reference(context: SearchContext, parameter: SearchParameter, modifier: str
             wanted = "an id" if modifier else f"an id, a reference such as {(targets or ('Patient',))[0]}/1, or a URL"
             raise ValueRefusedError(f"{shown(value)} is not {wanted}")
         segments += found
-    match parameter.served_by:
-        case LocalIdColumn() as column:
-            return local_references(column, segments)
-        case IndexRows(rows):
-            return in_index(rows, one_of("value", segments)) if segments else NOTHING
-        case column:
-            return one_of(column.name, segments)
+    return at_reference(parameter.served_by, lambda column: references_in(column, segments)) if segments else NOTHING
 
 
 def _token(parameter: SearchParameter, values: list[str]) -> Criterion:
@@ -248,8 +251,10 @@ def _uri(parameter: SearchParameter, modifier: str, values: list[str]) -> Criter
     match parameter.served_by:
         case IndexRows(rows):
             return in_index(rows, of_column("value"))
-        case column:
-            return of_column(column.name)
+        case TextColumn(name):
+            return of_column(name)
+        case other:
+            raise AssertionError(f"no uri is kept in {other}")
 
 
 def _string(parameter: SearchParameter, modifier: str, values: list[str]) -> Criterion:

@@ -87,6 +87,21 @@ class InIndex:
 
 
 @dataclass(frozen=True, slots=True)
+class InChild:
+    """At least one row of the table of a repeating element for which the condition (on its columns) holds."""
+
+    table: str
+    condition: Shape
+
+
+@dataclass(frozen=True, slots=True)
+class Among:
+    """At least one of the conditions, each looked up by itself, for with OR no index of another table serves."""
+
+    conditions: tuple[Shape, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Every:
     conditions: tuple[Shape, ...]
 
@@ -120,6 +135,8 @@ Shape = (
     | BeforeHorizon
     | AmountCompared
     | InIndex
+    | InChild
+    | Among
     | Every
     | Either
     | Arms
@@ -188,6 +205,15 @@ def in_index(parameter: str, criterion: Criterion) -> Criterion:
     return Criterion(InIndex(parameter, criterion.shape), criterion.values)
 
 
+def in_child(table: str, criterion: Criterion) -> Criterion:
+    return Criterion(InChild(table, criterion.shape), criterion.values)
+
+
+def among(*criteria: Criterion) -> Criterion:
+    """As `either`, where the criteria look into other tables."""
+    return Criterion(Among(tuple(each.shape for each in criteria)), _values(criteria))
+
+
 def every(*criteria: Criterion) -> Criterion:
     """All of them; what is made of several is taken apart, so that every part can be seen."""
     if len(criteria) == 1:
@@ -216,11 +242,11 @@ def is_pointed(shape: Shape) -> bool:
     match shape:
         case Compared(column, "=") | OneOf(column):
             return column not in _FEW_CODES
-        case InIndex(_, condition):
+        case InIndex(_, condition) | InChild(_, condition):
             return is_pointed(condition)
         case Every(conditions):
             return any(map(is_pointed, conditions))
-        case Either(conditions) | Arms(conditions):
+        case Either(conditions) | Arms(conditions) | Among(conditions):
             return all(map(is_pointed, conditions))
         case _:
             return False

@@ -93,6 +93,21 @@ class IndexRows:
     parameter: str
 
 
+@dataclass(frozen=True, slots=True)
+class ChildColumn:
+    """A reference in a column of the table `table` of a repeating element."""
+
+    table: str
+    column: ReferenceColumn | LocalIdColumn
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """A reference that may be in any of several places."""
+
+    places: tuple[ReferenceColumn | LocalIdColumn | ChildColumn, ...]
+
+
 ServedBy = (
     CodeColumn
     | TextColumn
@@ -104,6 +119,8 @@ ServedBy = (
     | QuantityColumns
     | MoneyColumns
     | IndexRows
+    | ChildColumn
+    | Places
 )
 
 
@@ -112,7 +129,8 @@ class SearchParameter:
     """One search parameter of one resource type.
 
     `targets` are the types that a reference may have; none means any. A parameter whose targets are fewer than its
-    element allows (`patient`) finds only references to these. `url` is the canonical URL of its definition.
+    element allows (`patient`) finds only references to these. `url` is the canonical URL of its definition. A
+    `description` is there where the definition is ours and not the specification's.
     """
 
     code: str
@@ -121,6 +139,7 @@ class SearchParameter:
     served_by: ServedBy
     targets: tuple[str, ...] = ()
     url: str = ""
+    description: str = ""
 
     @property
     def comparators(self) -> tuple[str, ...]:

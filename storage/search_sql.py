@@ -16,12 +16,14 @@ from storage.array_insert import sql_type
 from storage.resource_rows import rows_of
 from storage.search_criteria import (
     Absent,
+    Among,
     AmountCompared,
     Arms,
     BeforeHorizon,
     Compared,
     Either,
     Every,
+    InChild,
     InIndex,
     Matched,
     Not,
@@ -57,10 +59,9 @@ class Conditions:
 
     def __init__(self, resource_type: str, alias: str = "r") -> None:
         self.table = rows_of(resource_type).table
-        self._index = metadata.tables[f"{self.table.fullname}_index"]
         self._alias = alias
         self._numbers = count(2)  # $1 is the tenant
-        self._index_numbers = count(1)
+        self._aliases = count(1)
 
     def parameter(self, type_: str) -> str:
         return f"${next(self._numbers)}::{type_}"
@@ -116,7 +117,11 @@ class Conditions:
                     f'{self.parameter("numeric")} * power(10::numeric, coalesce({alias}."{name}_scale", 0)))'
                 )
             case InIndex(parameter, condition):
-                return self._in_index(parameter, condition, alias)
+                return self._in_index(parameter, condition, table, alias)
+            case InChild(name, condition):
+                return self._in_child(metadata.tables[f"{table.schema}.{name}"], condition, alias)
+            case Among(conditions):
+                return self._among(conditions, table, alias)
             case Every(conditions):
                 return self._joined(conditions, " AND ", "TRUE", table, alias)
             case Either(conditions) | Arms(conditions):
@@ -135,11 +140,35 @@ class Conditions:
         wanted = self.parameter("text")
         return f"starts_with({text}, {wanted})" if shape.how == "starts" else f"strpos({text}, {wanted}) > 0"
 
-    def _in_index(self, parameter: str, condition: Shape, alias: str) -> str:
-        inner = f"{alias}{next(self._index_numbers)}"
+    def _in_index(self, parameter: str, condition: Shape, table: sa.Table, alias: str) -> str:
+        index = metadata.tables[f"{table.fullname}_index"]
+        inner = self._another_alias()
         name = parameter.replace("'", "''")
         return (
-            f"EXISTS (SELECT FROM {self._index.fullname} AS {inner} WHERE {inner}.tenant_id = $1"
+            f"EXISTS (SELECT FROM {index.fullname} AS {inner} WHERE {inner}.tenant_id = $1"
             f" AND {inner}.id = {alias}.id AND {inner}.parameter = '{name}'"
-            f" AND {self._write(condition, self._index, inner)})"
+            f" AND {self._write(condition, index, inner)})"
         )
+
+    def _in_child(self, child: sa.Table, condition: Shape, alias: str) -> str:
+        inner = self._another_alias()
+        return (
+            f"EXISTS (SELECT FROM {child.fullname} AS {inner} WHERE {inner}.tenant_id = $1"
+            f" AND {inner}.{parent_key(child)} = {alias}.id AND {self._write(condition, child, inner)})"
+        )
+
+    def _among(self, conditions: Sequence[Shape], table: sa.Table, alias: str) -> str:
+        found = []
+        for condition in conditions:
+            inner = self._another_alias()
+            where = self._write(condition, table, inner)
+            found.append(f"SELECT {inner}.id FROM {table.fullname} AS {inner} WHERE {inner}.tenant_id = $1 AND {where}")
+        return f"{alias}.id IN ({' UNION ALL '.join(found)})"
+
+    def _another_alias(self) -> str:
+        return f"{self._alias}{next(self._aliases)}"
+
+
+def parent_key(child: sa.Table) -> str:
+    """The column of a repeating element's table that has the id of its resource."""
+    return list(child.columns)[1].name

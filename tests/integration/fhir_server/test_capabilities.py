@@ -20,7 +20,7 @@ from mappers.r4.validate import validate
 from tests.integration.serving import BASE, Hospital, Json, Server, body, codes_of
 
 TYPES = ("Account", "ChargeItem", "Invoice", "PaymentNotice", "PaymentReconciliation")
-DEFINITIONS = ("OperationDefinition", "StructureDefinition")
+DEFINITIONS = ("OperationDefinition", "SearchParameter", "StructureDefinition")
 
 # Every code of R4's type-restful-interaction, as a request on an id that is not there.
 INTERACTIONS: dict[str, list[tuple[str, str]]] = {
@@ -120,7 +120,7 @@ async def test_each_interaction_answers_if_and_only_if_it_is_claimed(
 
 async def test_types_that_are_not_claimed_are_not_served(statement: Json, hospital: Hospital) -> None:
     claimed = set(resources_of(statement))
-    for resource_type in ("Patient", "Organization", "Claim", "Subscription", "SearchParameter", "Nothing"):
+    for resource_type in ("Patient", "Organization", "Claim", "Subscription", "CompartmentDefinition", "Nothing"):
         assert resource_type not in claimed
         for method, path in (("GET", resource_type), ("GET", f"{resource_type}/1"), ("POST", resource_type)):
             answer = await hospital.http.request(method, path, json={} if method == "POST" else None)
@@ -252,6 +252,30 @@ async def test_every_extension_of_ours_has_a_definition(server: Server) -> None:
             get_fhir_model_class("StructureDefinition").model_validate(each)
             assert each["url"] == f"https://billing.ghasi.example/fhir/StructureDefinition/{each['id']}"
             assert body(await anyone.get(f"StructureDefinition/{each['id']}")) == each
+
+
+async def test_every_search_parameter_of_ours_has_a_definition_that_says_the_same(
+    statement: Json, server: Server
+) -> None:
+    claimed = {each["definition"]: (type_, each) for type_, each in claimed_parameters(statement)}
+    async with server.client(None) as anyone:
+        answer = await anyone.get("SearchParameter")
+        assert validate(decode(answer.content)) == []
+        found = {entry["resource"]["id"]: entry["resource"] for entry in body(answer)["entry"]}
+        assert set(found) == {
+            "ChargeItem-status",
+            "Invoice-charge",
+            "PaymentReconciliation-account",
+            "PaymentReconciliation-invoice",
+        }
+        for id_, definition in found.items():
+            get_fhir_model_class("SearchParameter").model_validate(definition)
+            assert body(await anyone.get(f"SearchParameter/{id_}")) == definition
+            resource_type, parameter = claimed[definition["url"]]
+            assert definition["base"] == [resource_type]
+            assert (definition["code"], definition["type"]) == (parameter["name"], parameter["type"])
+        ours = {url for url in claimed if url.startswith("https://billing.ghasi.example/")}
+        assert ours == {definition["url"] for definition in found.values()}
 
 
 async def test_definitions_are_found_by_url_name_and_id(server: Server) -> None:

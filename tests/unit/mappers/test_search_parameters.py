@@ -10,6 +10,7 @@ import pytest
 from mappers import MAPPERS, mapper_for
 from storage import tables
 from storage.search_parameters import (
+    ChildColumn,
     CodeColumn,
     DateColumns,
     IndexRows,
@@ -17,6 +18,7 @@ from storage.search_parameters import (
     LocalIdColumn,
     MoneyColumns,
     NumberColumn,
+    Places,
     QuantityColumns,
     ReferenceColumn,
     SearchParameter,
@@ -49,19 +51,20 @@ def columns(served_by: ServedBy) -> list[str]:
             return [f"{name}_value", f"{name}_system", f"{name}_code"]
         case MoneyColumns(name):
             return [f"{name}_minor", f"{name}_currency", f"{name}_scale"]
-        case IndexRows():
+        case IndexRows() | ChildColumn() | Places():
             return []
         case _:
             return [served_by.name]
 
 
-def own(resource_type: str) -> dict[str, SearchParameter]:
+def declared_by(resource_type: str) -> dict[str, SearchParameter]:
     return {each.code: each for each in mapper_for(resource_type).search_parameters if not each.code.startswith("_")}
 
 
 @pytest.mark.parametrize("resource_type", MAPPERS)
 def test_every_official_parameter_is_declared_as_the_specification_has_it(resource_type: str) -> None:
-    declared, wanted = own(resource_type), official(resource_type)
+    declared = {code: each for code, each in declared_by(resource_type).items() if not each.description}
+    wanted = official(resource_type)
 
     assert declared.keys() == wanted.keys()
     for code, parameter in declared.items():
@@ -70,6 +73,20 @@ def test_every_official_parameter_is_declared_as_the_specification_has_it(resour
         assert (parameter.type, parameter.expression, parameter.url) == (row["type"], row["expression"], row["url"])
         assert set(parameter.targets) == (set() if len(targets) > ANY_TYPE_MIN else set(targets))
         assert list(parameter.comparators) == row["comparator"].split()
+
+
+def test_our_own_parameters_find_what_the_specification_has_no_parameter_for() -> None:
+    ours = {(name, each.code) for name in MAPPERS for each in declared_by(name).values() if each.description}
+
+    assert ours == {
+        ("ChargeItem", "status"),
+        ("Invoice", "charge"),
+        ("PaymentReconciliation", "account"),
+        ("PaymentReconciliation", "invoice"),
+    }
+    for resource_type, code in ours:
+        assert code not in official(resource_type)
+        assert declared_by(resource_type)[code].url.endswith(f"/SearchParameter/{resource_type}-{code}")
 
 
 @pytest.mark.parametrize("resource_type", MAPPERS)
@@ -97,7 +114,7 @@ def test_every_parameter_is_served_by_columns_or_index_rows_that_exist(resource_
 def test_a_parameter_is_served_by_a_column_that_fits_its_type(resource_type: str) -> None:
     fitting = {
         "token": (CodeColumn, IndexRows),
-        "reference": (ReferenceColumn, LocalIdColumn, IndexRows),
+        "reference": (ReferenceColumn, LocalIdColumn, IndexRows, ChildColumn, Places),
         "date": (DateColumns, InstantColumn),
         "string": (TextColumn,),
         "number": (NumberColumn,),
