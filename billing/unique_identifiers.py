@@ -65,8 +65,9 @@ async def existing_with(tx: Transaction, resource_type: str, keys: list[Key], ha
         return None
     if len({owner.id for owner in owners}) > 1 or owners[0].content_hash != hash_of_content:
         raise _taken(resource_type, owners[0])
-    record = (await load(tx, resource_type, [owners[0].id]))[owners[0].id]
-    return unchanged(record, "existing")
+    record = (await load(tx, resource_type, [owners[0].id])).get(owners[0].id)
+    # None: it is deleted at this moment, and the key is free again.
+    return None if record is None else unchanged(record, "existing")
 
 
 async def keep_keys(

@@ -24,7 +24,7 @@ from storage import tables
 from storage.array_insert import ArrayInsert, made_of_tables, sql_type, written_columns
 from storage.pipeline import Row, Statement
 from storage.tables.invoice import TOTALS
-from storage.transaction import Database, Transaction
+from storage.transaction import Transaction
 
 _INHERITED = ("id", "version", "last_updated", "source", "index", "residue")
 
@@ -144,6 +144,9 @@ RESOURCE_TYPES = tuple(_KEPT)
 _ORDER = 10
 """Where the resource tables stand among all that a transaction adds: after tenants, before the journal."""
 
+_TORN_READS_MAX = 3
+"""A resource that changed each time while it was read is locked instead."""
+
 
 class ResourceRows:
     """The statements of one resource type."""
@@ -162,13 +165,19 @@ class ResourceRows:
         self._forget_index = Statement(
             made_of_tables(f"DELETE FROM {kept.index.fullname} WHERE tenant_id = $1 AND id = $2")
         )
-        self._select = Statement(made_of_tables(_selectmade_of_tables(kept.table, self._shape.columns, "id")))
+        self._select = Statement(made_of_tables(_selection(kept.table, self._shape.columns, "id")))
         self._lock = Statement(
             made_of_tables(
                 f"SELECT id FROM {kept.table.fullname} WHERE tenant_id = $1 AND id = ANY($2::text[]) "
                 "ORDER BY id FOR NO KEY UPDATE"
             )
         )
+        self._versions = Statement(
+            made_of_tables(
+                f"SELECT id, version FROM {kept.table.fullname} WHERE tenant_id = $1 AND id = ANY($2::text[])"
+            )
+        )
+        self._id_at, self._version_at = self._shape.columns.index("id"), self._shape.columns.index("version")
         self._select_index = Statement(
             made_of_tables(
                 f"SELECT id, parameter, position, system, value FROM {kept.index.fullname} "
@@ -215,6 +224,13 @@ class ResourceRows:
             (self._select_index, parameters),
             *((child.select, parameters) for child in self._children),
         ]
+
+    def versions_query(self, tenant_id: str, ids: Sequence[str]) -> Query:
+        return self._versions, (tenant_id, list(ids))
+
+    def versions_of(self, results: Sequence[list[Row]]) -> set[tuple[str, int]]:
+        """Which versions of which resources the rows of `queries` were read from."""
+        return {(row[self._id_at], row[self._version_at]) for row in results[0]}
 
     def records(self, results: Sequence[list[Row]]) -> dict[str, Resource]:
         index: defaultdict[str, list[IndexRow]] = defaultdict(list)
@@ -273,11 +289,21 @@ def rows_of(resource_type: str) -> ResourceRows:
 
 
 async def load(tx: Transaction, resource_type: str, ids: Sequence[str]) -> dict[str, Resource]:
-    """The current records by id, as they are now; ids that are not there are not in the answer."""
+    """The current records by id, as they are now; ids that are not there are not in the answer.
+
+    The statements of a batch do not see one moment, and others may change what is not locked: a record whose version is
+    another one after its parts were read is read again.
+    """
     if not ids:
         return {}
     rows = rows_of(resource_type)
-    return rows.records(await tx.fetch_all(rows.queries(tx.tenant_id, ids)))
+    for _ in range(_TORN_READS_MAX):
+        *results, versions = await tx.fetch_all(
+            [*rows.queries(tx.tenant_id, ids), rows.versions_query(tx.tenant_id, ids)]
+        )
+        if rows.versions_of(results) == {(row[0], row[1]) for row in versions}:
+            return rows.records(results)
+    return await lock_and_load(tx, resource_type, ids)
 
 
 async def lock_and_load(tx: Transaction, resource_type: str, ids: Sequence[str]) -> dict[str, Resource]:
@@ -285,16 +311,11 @@ async def lock_and_load(tx: Transaction, resource_type: str, ids: Sequence[str])
     if not ids:
         return {}
     rows = rows_of(resource_type)
-    results = await tx.fetch_all([rows.lock_query(tx.tenant_id, ids), *rows.queries(tx.tenant_id, ids)])
-    return rows.records(results[1:])
-
-
-async def read_records(
-    database: Database, tenant_id: str, resource_type: str, ids: Sequence[str]
-) -> dict[str, Resource]:
-    """The current records by id, outside any transaction."""
-    rows = rows_of(resource_type)
-    return rows.records(await database.read_all(tenant_id, rows.queries(tenant_id, ids)))
+    while True:
+        locked, *results = await tx.fetch_all([rows.lock_query(tx.tenant_id, ids), *rows.queries(tx.tenant_id, ids)])
+        # What was created after the locks were taken is not locked: once more, with it.
+        if {row[0] for row in locked} >= {resource_id for resource_id, _ in rows.versions_of(results)}:
+            return rows.records(results)
 
 
 def _update_statement(table: sa.Table, columns: list[str]) -> Statement:
@@ -308,7 +329,7 @@ def _update_statement(table: sa.Table, columns: list[str]) -> Statement:
     )
 
 
-def _selectmade_of_tables(table: sa.Table, columns: list[str], key: str) -> str:
+def _selection(table: sa.Table, columns: list[str], key: str) -> str:
     names = ", ".join(f'"{name}"' for name in columns)
     return f"SELECT {names} FROM {table.fullname} WHERE tenant_id = $1 AND {key} = ANY($2::text[])"
 
