@@ -7,6 +7,7 @@ from typing import Any
 
 from billing.change import Change
 from billing.context import Context
+from billing.named_accounts import identified_account, is_identified
 from billing.record_change import record_creation
 from billing.server_owned import check_status
 from billing.status_rules import NEW
@@ -79,16 +80,13 @@ async def place(tx: Transaction, charge: ChargeItem) -> None:
         raise rule_broken("account-ambiguous", "A charge goes to one account; name one.", "ChargeItem.account")
     if charge.account_id is not None:
         return
-    found: list[str] = []
     if named:
-        identifier = named[0].get("identifier", {})
-        if identifier.get("value") and "reference" not in named[0]:
-            found = await account_lookups.with_identifier(tx, identifier.get("system"), identifier["value"])
+        charge.account_id = await identified_account(tx, named[0]) if is_identified(named[0]) else None
     elif charge.subject is not None and charge.amount_currency is not None:
         found = await account_lookups.active_accounts(tx, charge.subject, charge.amount_currency)
-    if len(found) == 1:
-        charge.account_id = found[0]
-        await account_balances.lock(tx, found)
+        if len(found) == 1:
+            charge.account_id = found[0]
+            await account_balances.lock(tx, found)
 
 
 def refuse_account(tx: Transaction, charge: ChargeItem) -> None:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections import Counter
 
 from billing.context import Context
+from billing.named_accounts import identified_account, is_identified
 from ledger.charge_item import ChargeItem
 from ledger.errors import Category, Problem, Refusal
 from ledger.invoice import Invoice
 from ledger.invoice_completion import complete
+from mappers.residue import decode_residue
 from storage import account_balances, invoiced_charges
 from storage.resource_rows import load
 from storage.transaction import Transaction
@@ -20,11 +22,9 @@ async def fill(tx: Transaction, context: Context, invoice: Invoice) -> Charges:
     """Load the charges, check that they belong together, and complete components and totals."""
     charge_ids = [line.charge_item_id for line in invoice.lines if line.charge_item_id]
     charges = await _load(tx, charge_ids)
-    if invoice.account_id is None and charges:
-        accounts = {charge.account_id for charge in charges.values()}
-        if len(accounts) == 1 and None not in accounts:
-            invoice.account_id = str(accounts.pop())
-            await account_balances.lock(tx, [invoice.account_id])
+    if invoice.account_id is None:
+        invoice.account_id = await _account(tx, invoice, charges)
+        if invoice.account_id is not None and charges:
             # Read again: until the account was locked they could still change.
             charges = await _load(tx, charge_ids)
     holders = await invoiced_charges.holders(tx, charge_ids)
@@ -43,6 +43,19 @@ async def fill(tx: Transaction, context: Context, invoice: Invoice) -> Charges:
 def currency_of(tx: Transaction, context: Context, invoice: Invoice) -> str:
     balance = tx.balances.get(invoice.account_id or "")
     return balance.currency if balance else context.tenant.currency
+
+
+async def _account(tx: Transaction, invoice: Invoice, charges: Charges) -> str | None:
+    """The account that the invoice names by its identifier, else the one that all of its charges are on; locked."""
+    named = decode_residue(invoice.residue).get("account", {})
+    if is_identified(named):
+        return await identified_account(tx, named)
+    accounts = {charge.account_id for charge in charges.values()}
+    if len(accounts) != 1 or None in accounts:
+        return None
+    account_id = str(accounts.pop())
+    await account_balances.lock(tx, [account_id])
+    return account_id
 
 
 async def _load(tx: Transaction, charge_ids: list[str]) -> Charges:

@@ -96,7 +96,9 @@ FILLED: dict[str, tuple[FilledElement, ...]] = {
         ),
     ),
     "Invoice": (
-        FilledElement("Invoice.account", "the account of its charges, where they have one"),
+        FilledElement(
+            "Invoice.account", "the reference of an account named by an identifier; else the account of its charges"
+        ),
         FilledElement(
             "Invoice.lineItem.priceComponent",
             "the base from the charge; amounts that have a factor only",

@@ -200,7 +200,7 @@ class Hospital:
     async def charge(self, account: Document | None, price: str | None, /, **more: Any) -> Document:
         return await self.create(self.charge_document(account, price, **more))
 
-    def invoice_document(self, account: Document | None, *lines: Document, **more: Any) -> Document:
+    def invoice_document(self, account: Document | None, /, *lines: Document, **more: Any) -> Document:
         document: Document = {"resourceType": "Invoice", "status": "draft", "lineItem": list(lines), **more}
         if account is not None:
             document["account"] = reference(account)
@@ -208,7 +208,7 @@ class Hospital:
             del document["lineItem"]
         return document
 
-    async def draft(self, account: Document | None, *lines: Document, **more: Any) -> Document:
+    async def draft(self, account: Document | None, /, *lines: Document, **more: Any) -> Document:
         return await self.create(self.invoice_document(account, *lines, **more))
 
     async def issued(self, account: Document, *lines: Document, **more: Any) -> Document:

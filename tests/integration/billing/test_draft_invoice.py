@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+
+from ledger.errors import Refusal
 from storage.transaction import Database
 from tests.integration.billing.hospital import (
     CANONICAL,
@@ -36,6 +39,17 @@ async def test_the_account_the_base_and_the_totals_are_filled_in_from_the_charge
         [{"type": "base", "amount": money("50.00")}],
     ]
     assert (draft["totalNet"], draft["totalGross"]) == (money("150.50"), money("150.50"))
+
+
+async def test_an_account_that_is_named_by_its_identifier_is_found(hospital: Hospital) -> None:
+    identifier = {"system": "https://his.example.org/accounts", "value": "A-1"}
+    account = await hospital.account(identifier=[identifier])
+    charge = await hospital.charge(await hospital.account(), "1")
+    draft = await hospital.draft(None, own_line("1"), account={"identifier": identifier})
+    assert draft["account"] == {"reference": f"Account/{account['id']}", "identifier": identifier}
+    for named in (identifier, identifier | {"value": "unknown"}):
+        refusal = await refused(hospital.draft(None, line_of(charge), account={"identifier": named}))
+        assert said(refusal) == [(RULE_BROKEN, "charge-other-account", CHARGE_0)]
 
 
 async def test_a_base_is_filled_in_before_the_components_that_are_sent(hospital: Hospital) -> None:
@@ -81,6 +95,16 @@ async def test_a_charge_that_another_live_invoice_holds_is_refused_at_once(hospi
         first = await hospital.read(first)
         if first["status"] == "draft":
             await hospital.issue(first)
+
+
+async def test_of_two_drafts_at_once_one_gets_the_charge(hospital: Hospital) -> None:
+    for account in (await hospital.account(), None):
+        charge = await hospital.charge(account, "100", subject={"reference": "Patient/nobody-knows"})
+        done = await asyncio.gather(
+            *(hospital.draft(account, line_of(charge)) for _ in range(4)), return_exceptions=True
+        )
+        refusals = [each for each in done if isinstance(each, Refusal)]
+        assert [refusal.code for refusal in refusals] == ["charge-on-other-invoice"] * 3
 
 
 async def test_a_charge_is_free_again_when_its_draft_is_given_up_or_leaves_it_out(hospital: Hospital) -> None:

@@ -1,0 +1,252 @@
+"""docs/accounting.md, made by carrying out its examples. With BILLING_WRITE_DOCS=1 the test writes the page anew."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from decimal import Decimal
+from itertools import pairwise
+from textwrap import fill
+
+from ledger.chart import LedgerAccount
+from ledger.money import Money
+from tests.integration.billing.hospital import (
+    Document,
+    Hospital,
+    Line,
+    component,
+    detail,
+    line_of,
+    own_line,
+    share,
+)
+
+HEAD = """\
+# What happened in the books
+
+The journal is double entry and append-only. Every entry balances to zero, is dated by an accounting date
+(`effective_at`) and by the moment at which the ledger learnt of it (`recorded_at`), names who caused it, and is never
+changed: what was wrong is taken back by an entry that reverses it exactly, once. Balances, statuses and the amounts
+settled and due follow from the journal, and from nothing else.
+
+Each event below is one that this release books. The examples were carried out to make this page: these are the lines
+that the journal has, in AFN, and a test holds the page to them.
+
+An invoice is revenue when its charges are captured, on the day of the service. Issuing moves what is unbilled to what
+is billed and owes the tax. Money is always received first, on whoever's behalf, and then put to invoices.
+"""
+
+INSURER = {"reference": "Organization/insurer"}
+
+
+@dataclass(slots=True)
+class Page:
+    """The page as it grows. `seen` is how much of the journal it has shown."""
+
+    hospital: Hospital
+    parts: list[str] = field(default_factory=lambda: [HEAD])
+    seen: int = 0
+
+    async def show(self, title: str, rule: str, example: str, command: Callable[[], Awaitable[Document]]) -> Document:
+        """An event: the entry in general, an example in words, and the lines that it made."""
+        await self._skip()
+        done = await command()
+        lines = (await self.hospital.journal())[self.seen :]
+        self.parts.append(f"\n## {title}\n\n{fill(rule, 118)}\n\n{fill(f'Example: {example}', 118)}\n\n{_table(lines)}")
+        await self._skip()
+        return done
+
+    async def _skip(self) -> None:
+        self.seen = len(await self.hospital.journal())
+
+
+async def page_of(hospital: Hospital) -> str:
+    page = Page(hospital)
+    account = await hospital.account()
+    charge = await _charges(page, account)
+    invoice = await _invoices(page, account, charge)
+    await _payments(page, account, invoice)
+    await _cancellation(page, account)
+    page.parts.append(await _end(page, account))
+    return "".join(page.parts)
+
+
+async def _charges(page: Page, account: Document) -> Document:
+    hospital = page.hospital
+    charge = await page.show(
+        "A charge is captured",
+        "1150 -> 4000, on the day of the service. A charge without price, without account, or that costs nothing books"
+        " nothing.",
+        "a visit of 1,000.00.",
+        lambda: hospital.charge(account, "1000"),
+    )
+    changed = charge | {"priceOverride": {"value": Decimal("1200.00"), "currency": "AFN"}}
+    charge = await page.show(
+        "A captured charge changes",
+        "The exact reversal of what was captured, and the capture anew, in one transaction.",
+        "the visit costs 1,200.00 after all.",
+        lambda: hospital.update(changed),
+    )
+    wrong = await hospital.charge(account, "70")
+    await page.show(
+        "A charge is voided",
+        "The exact reversal. A charge on an issued invoice is not voided: the invoice is cancelled or credited.",
+        "a charge of 70.00 was for somebody else.",
+        lambda: hospital.update(wrong | {"status": "aborted"}),
+    )
+    return charge
+
+
+async def _invoices(page: Page, account: Document, charge: Document) -> Document:
+    hospital = page.hospital
+    invoice = await page.show(
+        "An invoice is issued",
+        "Lines that have no ChargeItem are captured, 1150 -> 4000, with surcharges that are added at issue; discounts"
+        " and deductions that are added, 4110 -> 1150. Then the net moves, 1100 (the patient's share) and 1110 (each"
+        " payer's) -> 1150, and tax is owed, 1100 and 1110 -> 2200 by tax code. It is one entry, in which what cancels"
+        " out on one account does not show.",
+        "the visit of 1,200.00, less a discount of 10%, a bandage of 100.00 that was not charged before, and VAT of"
+        " 5% on both; an insurer owes 800.00 of the total of 1,239.00.",
+        lambda: hospital.issued(
+            account,
+            line_of(
+                charge,
+                component("base", "1200.00"),
+                component("discount", factor="0.10"),
+                component("tax", factor="0.05", code="VAT"),
+            ),
+            own_line("100.00", component("tax", factor="0.05", code="VAT")),
+            extension=[share(INSURER, "800.00")],
+        ),
+    )
+    free = await hospital.charge(account, "50")
+    await page.show(
+        "An invoice of nothing is issued",
+        "No receivable and no tax; the rest posts. It is balanced at once, and has its legal number.",
+        "a charge of 50.00 of which all is discounted.",
+        lambda: hospital.issued(account, line_of(free, component("base", "50.00"), component("discount", "50.00"))),
+    )
+    return invoice
+
+
+async def _payments(page: Page, account: Document, invoice: Document) -> None:
+    hospital = page.hospital
+
+    async def at_the_counter() -> Document:
+        return (await hospital.pay(invoice, "300", tendered=Money("AFN", 50000))).payment
+
+    await page.show(
+        "A patient pays at the counter",
+        "1010 (cash, in its drawer), 1020 (bank transfer) or 1030 (card, mobile money, cheque, other) -> 2100, always"
+        " first; then what is due, 2100 -> 1100. The patient's money pays the patient's share only.",
+        "300.00 in cash for the invoice above; 500.00 were tendered, and 200.00 went back over the counter.",
+        at_the_counter,
+    )
+    remittance = hospital.payment_document("900", detail("payment", invoice, "850"), paymentIssuer=INSURER)
+    await page.show(
+        "A payer remits",
+        "1020 -> 2110, then 2110 -> 1110 (its own share) and -> 1100 (then the patient's). What is left over is the"
+        " payer's, and stays on 2110.",
+        "900.00 from the insurer, of which 850.00 are for the invoice.",
+        lambda: hospital.create(remittance),
+    )
+
+    async def too_much() -> Document:
+        return (await hospital.pay(invoice, "100", method="card")).payment
+
+    card = await page.show(
+        "More is paid than is due",
+        "What exceeds the due amount stays unapplied, on 2100 of the account, until it is allocated or refunded.",
+        "the patient pays 100.00 by card, and 89.00 are due. The invoice is balanced.",
+        too_much,
+    )
+
+    async def deposit() -> Document:
+        return (await hospital.pay(await hospital.account(), "250", method="mobile-money")).payment
+
+    await page.show(
+        "A deposit is taken",
+        "The same without an invoice: all of it stays unapplied.",
+        "250.00 by mobile money on an account that owes nothing.",
+        deposit,
+    )
+    notice = await page.show(
+        "The bank has it",
+        "1030 -> 1020, the whole payment, once. Cash never clears. A notice that says *paid* books nothing.",
+        "a PaymentNotice says that the 100.00 by card are cleared.",
+        lambda: hospital.create(hospital.notice_document(card)),
+    )
+    await page.show(
+        "The bank has it not after all",
+        "The exact reversal, when the notice is cancelled or no longer says *cleared*.",
+        "the notice is cancelled.",
+        lambda: hospital.update(notice | {"status": "cancelled"}),
+    )
+
+
+async def _cancellation(page: Page, account: Document) -> None:
+    hospital = page.hospital
+    charge = await hospital.charge(account, "400")
+    tax = component("tax", factor="0.05", code="VAT")
+    invoice = await hospital.issued(account, line_of(charge, component("base", "400.00"), tax), date="2026-02-01")
+    await page.show(
+        "An invoice is cancelled",
+        "The exact reversal of its issue, today, while nothing is settled on it. Its charges are billable again, and"
+        " lines that had no ChargeItem are no longer revenue.",
+        "an invoice of 400.00 with VAT of 5%, on which nothing is paid.",
+        lambda: hospital.cancel(invoice),
+    )
+
+
+async def _end(page: Page, account: Document) -> str:
+    """The trial balance of all examples, and the balance of their account."""
+    sums: defaultdict[int, int] = defaultdict(int)
+    for line in await page.hospital.journal():
+        sums[line.account] += line.amount
+    rows = "".join(_row(account_, "", amount) for account_, amount in sorted(sums.items()) if amount)
+    sheet = await page.hospital.balance(account)
+    amounts = {
+        "unbilled": sheet.unbilled,
+        "billed-patient": sheet.billed_patient,
+        "billed-payer": sheet.billed_payer,
+        "unapplied": sheet.unapplied,
+        "total": sheet.total,
+    }
+    balance = "".join(f"| `{name}` | {amount.decimal():,} |\n" for name, amount in amounts.items())
+    return (
+        "\n## All of it together\n\nThe trial balance after all examples; it sums to"
+        f" {Money('AFN', sum(sums.values())).decimal()}.\n\n{_HEADER}{rows}"
+        "\n`$balance` of the account of the examples, which the deposit was not on:\n\n"
+        f"| part | AFN |\n| --- | ---: |\n{balance}"
+    )
+
+
+_HEADER = "| account | about | debit | credit |\n| --- | --- | ---: | ---: |\n"
+_ENTRY_HEADER = "| entry | account | about | debit | credit |\n| --- | --- | --- | ---: | ---: |\n"
+
+
+def _table(lines: list[Line]) -> str:
+    """The lines, each entry's kind beside its first."""
+    kinds = ["", *(line.kind for line in lines)]
+    first = [kind if kind != before else "" for before, kind in pairwise(kinds)]
+    rows = (
+        f"| {kind} {_row(line.account, _about(line), line.amount)}" for kind, line in zip(first, lines, strict=True)
+    )
+    return _ENTRY_HEADER + "".join(rows)
+
+
+def _row(account: int, about: str, amount: int) -> str:
+    shown = f"{Money('AFN', abs(amount)).decimal():,}"
+    debit, credit = (shown, "") if amount > 0 else ("", shown)
+    return f"| {account} {_name(account)} | {about} | {debit} | {credit} |\n"
+
+
+def _name(account: int) -> str:
+    return LedgerAccount(account).name.replace("_", " ").capitalize()
+
+
+def _about(line: Line) -> str:
+    if line.payer is not None:
+        return line.payer
+    return {2200: f"tax code {line.detail}", 1010: f"drawer {line.detail}"}.get(line.account, "")
