@@ -74,6 +74,8 @@ class ServedType:
     parameters: tuple[ServedParameter, ...] = ()
     operations: tuple[OperationDeclared, ...] = ()
     is_kept: bool = True
+    conditional_update: bool = False
+    conditional_delete: bool = False
     documentation: str = ""
 
 

@@ -68,8 +68,8 @@ def _resource(served: ServedType) -> dict[str, Any]:
             "updateCreate": "update" in served.interactions,
             "conditionalCreate": "create" in served.interactions,
             "conditionalRead": "full-support",
-            "conditionalUpdate": False,
-            "conditionalDelete": "not-supported",
+            "conditionalUpdate": served.conditional_update,
+            "conditionalDelete": "single" if served.conditional_delete else "not-supported",
             "referencePolicy": ["literal", "logical", "enforced"],
         }
     if served.parameters:

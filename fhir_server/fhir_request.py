@@ -32,7 +32,8 @@ class FhirRequest:
 
     `document` is the decoded body. A mapper takes it apart, so each attempt to carry out the request begins with
     `renew`. `place` is where in a Bundle it stands, and `assigned_id` the id that a Bundle has chosen for what it
-    creates; where a Bundle has looked already for matches of If-None-Exist, `nothing_matches` says that there are none.
+    creates or, if nothing matches, updates; where a Bundle has looked already for what meets the criteria of a
+    conditional request, `nothing_matches` says that nothing does.
     """
 
     method: str

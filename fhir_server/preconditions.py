@@ -42,6 +42,11 @@ class Conditions:
     if_modified_since: datetime | None = None
     if_none_exist: str | None = None
 
+    @property
+    def versions_required(self) -> frozenset[int] | None:
+        """The versions that a change asks for by If-Match; None where any will do."""
+        return None if self.if_match is None or self.if_match.any else self.if_match.versions
+
     def not_modified(self, version: int, last_updated: datetime | None) -> bool:
         """Whether a client that reads has this version already. If-None-Match counts, where there is one."""
         if self.if_none_match is not None:

@@ -82,6 +82,10 @@ def answer_of_change(change: Change) -> Answer:
     )
 
 
+def answer_of_deletion(change: Change) -> Answer:
+    return Answer(HTTPStatus.NO_CONTENT, version=change.version, last_updated=change.last_updated)
+
+
 _SAID = {"unchanged": "as it was, for nothing in it is different", "existing": "there already, with this content"}
 
 

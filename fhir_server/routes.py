@@ -8,9 +8,12 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from fhir_server.authorization.smart_scopes import Permission
 from fhir_server.fhir_request import FhirRequest, Reading, Writing
 from fhir_server.interactions.bundle import bundle
 from fhir_server.interactions.capabilities import capabilities, read_definition, search_definitions
+from fhir_server.interactions.conditional_delete import conditional_delete
+from fhir_server.interactions.conditional_update import conditional_update
 from fhir_server.interactions.create import create
 from fhir_server.interactions.delete import delete
 from fhir_server.interactions.history import history
@@ -34,6 +37,12 @@ DEFINITIONS = ("OperationDefinition", "SearchParameter", "StructureDefinition")
 
 def _instance(method: str, path: str, interaction: str, permission: Any, **action: Any) -> Route:
     return Route(method=method, path=path, interaction=interaction, types=TYPES, needs=(("", permission),), **action)
+
+
+def _conditional(method: str, interaction: str, permission: Permission, **action: Any) -> Route:
+    """On what the criteria in the URL match; whether something matches is what a search would tell."""
+    needs: tuple[tuple[str, Permission], ...] = (("", permission), ("", "s"))
+    return Route(method=method, path="[type]", interaction=interaction, types=TYPES, needs=needs, **action)
 
 
 def _operation(method: str, operation: Operation, action: Callable[[FhirRequest], Writing]) -> Route:
@@ -65,7 +74,9 @@ def route_table(search: Callable[[FhirRequest], Reading]) -> RouteTable:
             _instance("POST", "[type]", "create", "c", body="json", writes=create),
             _instance("GET", "[type]/[id]", "read", "r", reads=read),
             _instance("PUT", "[type]/[id]", "update", "u", body="json", writes=update),
+            _conditional("PUT", "update", "u", body="json", writes=conditional_update),
             _instance("DELETE", "[type]/[id]", "delete", "d", writes=delete),
+            _conditional("DELETE", "delete", "d", writes=conditional_delete),
             _instance("GET", "[type]/[id]/_history", "history-instance", "r", reads=history),
             _instance("GET", "[type]/[id]/_history/[vid]", "vread", "r", reads=vread),
             _operation("POST", invoice_issue.OPERATION, invoice_issue.invoice_issue),

@@ -1,13 +1,14 @@
-"""What a transaction looks up before it writes: matches of If-None-Exist, and references that are searches."""
+"""What a transaction looks up before it writes: what conditional entries match, and references that are searches."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from fhir_server.fhir_request import FhirRequest
 from fhir_server.interactions.bundle_entries import Entry, place_of
 from fhir_server.interactions.bundle_references import conditional_references, replace_references
-from fhir_server.interactions.conditional_create import condition_of, matching_id
+from fhir_server.interactions.criteria import condition_of, criteria_of, matching_id
 from fhir_server.interactions.search import match_ids
 from fhir_server.outcomes import located
 from ledger.errors import Category, Refusal, invalid, refuse
@@ -17,17 +18,17 @@ from storage.transaction import Transaction
 
 
 async def replace_conditions(tx: Transaction, entries: Sequence[Entry]) -> dict[int, str]:
-    """Replace every conditional reference by what it matches, in place.
+    """Replace every conditional reference by what it matches, in place, and give conditional entries their ids.
 
     Gives the ids of what exists already, by the index of the entry that would have created it.
     """
-    existing = await _existing(tx, [entry for entry in entries if entry.request.conditions.if_none_exist is not None])
+    matches = await _matches(tx, [entry for entry in entries if criteria_of(entry.request) is not None])
     replacements = {
         f"{entry.request.resource_type}/{entry.request.assigned_id}": (
-            f"{entry.request.resource_type}/{existing[entry.index]}"
+            f"{entry.request.resource_type}/{matches[entry.index]}"
         )
         for entry in entries
-        if entry.index in existing
+        if entry.index in matches and entry.request.assigned_id is not None
     }
     for entry in entries:
         request = entry.request
@@ -40,7 +41,29 @@ async def replace_conditions(tx: Transaction, entries: Sequence[Entry]) -> dict[
         except Refusal as refusal:
             raise located(refusal, place_of(entry.index)) from None
     rename(entries, replacements)
-    return existing
+    creates = {entry.index for entry in entries if entry.request.conditions.if_none_exist is not None}
+    for entry in entries:
+        if entry.index in matches.keys() - creates:
+            entry.request.id = matches[entry.index]
+    return {index: found for index, found in matches.items() if index in creates}
+
+
+async def refuse_changed_matches(tx: Transaction, entries: Sequence[Entry]) -> None:
+    """Refuse where, once all locks are held, a conditional update, patch or delete matches something else than before.
+
+    It can only be that somebody changed it in the moment between, so the request succeeds when it is sent again.
+    """
+    for entry in entries:
+        request = replace(entry.request, id=entry.id_as_asked)
+        if request.conditions.if_none_exist is not None or criteria_of(request) is None:
+            continue
+        try:
+            found = await matching_id(tx, request)
+        except Refusal as refusal:
+            raise located(refusal, place_of(entry.index)) from None
+        if (found or "") != entry.request.id:
+            message = "What matches was changed at the same time; try again."
+            raise refuse(Category.UNAVAILABLE, "busy", message, place_of(entry.index))
 
 
 def rename(entries: Sequence[Entry], names: Mapping[str, str]) -> None:
@@ -55,9 +78,9 @@ def rename(entries: Sequence[Entry], names: Mapping[str, str]) -> None:
             request.id = names.get(f"{request.resource_type}/{request.id}", "").partition("/")[2] or request.id
 
 
-async def _existing(tx: Transaction, conditional: Sequence[Entry]) -> dict[int, str]:
+async def _matches(tx: Transaction, conditional: Sequence[Entry]) -> dict[int, str]:
     lock_conditions(tx, [condition_of(entry.request) for entry in conditional])
-    existing: dict[int, str] = {}
+    matches: dict[int, str] = {}
     for entry in conditional:
         try:
             found = await matching_id(tx, entry.request)
@@ -65,8 +88,8 @@ async def _existing(tx: Transaction, conditional: Sequence[Entry]) -> dict[int, 
             raise located(refusal, place_of(entry.index)) from None
         entry.request.nothing_matches = found is None
         if found is not None:
-            existing[entry.index] = found
-    return existing
+            matches[entry.index] = found
+    return matches
 
 
 async def _match(tx: Transaction, request: FhirRequest, literal: str, place: str) -> str:

@@ -1,7 +1,7 @@
 """The order in which the entries of a Bundle are carried out, whatever order they stand in.
 
-DELETE, POST, PUT, then operations as they stand, then reads (https://hl7.org/fhir/R4/http.html#trules). Among what is
-written, a resource comes before those that refer to it, for they are refused when it is not there.
+DELETE, POST, PUT and PATCH, then operations as they stand, then reads (https://hl7.org/fhir/R4/http.html#trules).
+Among what is written, a resource comes before those that refer to it, for they are refused when it is not there.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from billing.own_references import own_references
 from fhir_server.interactions.bundle_entries import Entry
 
 DELETES, CREATES, UPDATES, OPERATIONS, READS = range(5)
-_PHASES = {"DELETE": DELETES, "POST": CREATES, "PUT": UPDATES}
+_PHASES = {"DELETE": DELETES, "POST": CREATES, "PUT": UPDATES, "PATCH": UPDATES}
 
 
 def phase_of(entry: Entry) -> int:
@@ -31,7 +31,7 @@ def in_order(entries: Sequence[Entry]) -> list[Entry]:
 
 def identity_of(entry: Entry) -> tuple[str, str]:
     """What an entry writes: type, and the id that it has or will have."""
-    return entry.request.resource_type, entry.request.assigned_id or entry.request.id
+    return entry.request.resource_type, entry.request.id or entry.request.assigned_id or ""
 
 
 def _referenced_first(entries: list[Entry]) -> list[Entry]:

@@ -88,12 +88,15 @@ def served_by(routes: RouteTable, base_url: str) -> Served:
 def _served_type(routes: RouteTable, name: str) -> ServedType:
     own = [route for route in routes.routes if name in route.types]
     is_kept = name in MAPPERS
+    paths = {(route.method, route.path) for route in own}
     return ServedType(
         name=name,
         interactions=tuple(dict.fromkeys(route.interaction for route in own if route.operation is None)),
         parameters=_parameters(name) if is_kept else DEFINITION_PARAMETERS,
         operations=tuple(dict.fromkeys(route.operation for route in own if route.operation is not None)),
         is_kept=is_kept,
+        conditional_update=("PUT", "[type]") in paths,
+        conditional_delete=("DELETE", "[type]") in paths,
     )
 
 

@@ -7,24 +7,22 @@ from http import HTTPStatus
 from billing.delete_resource import delete_resource
 from fhir_server.fhir_request import FhirRequest, Writing
 from fhir_server.preconditions import precondition_failed
-from fhir_server.responses import Answer
+from fhir_server.responses import Answer, answer_of_deletion
 from storage.transaction import Transaction
 
 
 def delete(request: FhirRequest) -> Writing:
-    if_match = request.conditions.if_match
-
     async def writing(tx: Transaction) -> Answer:
         change = await delete_resource(
             tx,
             request.context,
             request.resource_type,
             request.id,
-            if_match=None if if_match is None or if_match.any else if_match.versions,
+            if_match=request.conditions.versions_required,
         )
         if change is not None:
-            return Answer(HTTPStatus.NO_CONTENT, version=change.version, last_updated=change.last_updated)
-        if if_match is not None:
+            return answer_of_deletion(change)
+        if request.conditions.if_match is not None:
             raise precondition_failed(f"If-Match asks for a version, and there is no {request.url}.")
         return Answer(HTTPStatus.NO_CONTENT)
 

@@ -11,6 +11,7 @@ from ledger.errors import invalid
 from storage.resource_ids import new_id
 
 _TEMPORARY_IN_URL = re.compile(r"(?:([A-Z][A-Za-z]+)/)?(urn:[a-z0-9-]+:[^/?#\s]+)")
+_is_id = re.compile(r"[A-Za-z0-9\-.]{1,64}").fullmatch
 _RESTFUL = re.compile(r"(.*/)?([A-Z][A-Za-z]+/[A-Za-z0-9\-.]{1,64})").fullmatch
 
 
@@ -51,6 +52,10 @@ def temporary_ids(given: list[dict[str, Any]], base_url: str) -> TemporaryIds:
         if method == "POST" and path.isalpha():
             ids.assigned[index] = new_id()
             actual = f"{path}/{ids.assigned[index]}"
+        elif method == "PUT" and path.isalpha():
+            # A conditional update: the id that it has if nothing matches.
+            ids.assigned[index] = _own_id(entry) or new_id()
+            actual = f"{path}/{ids.assigned[index]}"
         elif method == "PUT" and _RESTFUL(path):
             actual = path
         else:
@@ -64,6 +69,11 @@ def temporary_ids(given: list[dict[str, Any]], base_url: str) -> TemporaryIds:
         if restful is not None and restful[1]:
             ids.by_base.setdefault(restful[1], {})[restful[2]] = actual
     return ids
+
+
+def _own_id(entry: dict[str, Any]) -> str:
+    given = entry.get("resource", {}).get("id")
+    return given if isinstance(given, str) and _is_id(given) else ""
 
 
 def _base_of(full_url: str) -> str:

@@ -13,11 +13,12 @@ from typing import Any
 from billing.lock_plan import lock_for
 from fhir_server.fhir_request import FhirRequest, Writing
 from fhir_server.idempotency import hash_of, once, require_key
-from fhir_server.interactions.bundle_conditions import rename, replace_conditions
+from fhir_server.interactions.bundle_conditions import refuse_changed_matches, rename, replace_conditions
 from fhir_server.interactions.bundle_entries import Entry, answer_entry, place_of, read_entry
 from fhir_server.interactions.bundle_order import READS, UPDATES, identity_of, in_order, phase_of
 from fhir_server.interactions.bundle_references import replace_references
-from fhir_server.interactions.conditional_create import as_existing, condition_of
+from fhir_server.interactions.conditional_create import as_existing
+from fhir_server.interactions.criteria import condition_of, criteria_of
 from fhir_server.interactions.temporary_ids import TemporaryIds, temporary_ids
 from fhir_server.outcomes import located
 from fhir_server.responses import Answer, answer_of_change, bundle
@@ -78,7 +79,7 @@ def _read(request: FhirRequest, service: Service, ids: TemporaryIds, index: int,
         message = refusal.problems[0].message
         place = f"{place_of(index)}.request"
         raise invalid(refusal.code, message, place, "not-supported") from None
-    entry.request.assigned_id = ids.assigned.get(index) if entry.route.interaction == "create" else None
+    entry.request.assigned_id = ids.assigned.get(index)
     replacements = ids.replacements_for(entry.full_url)
     if entry.request.document is not None and replacements:
         replace_references(entry.request.document, replacements)
@@ -102,8 +103,9 @@ def _repeated(entries: list[Entry]) -> list[Problem]:
     for entry in entries:
         if phase_of(entry) > UPDATES:
             continue
-        keys: list[object] = [identity_of(entry)]
-        if entry.request.conditions.if_none_exist is not None:
+        identity = identity_of(entry)
+        keys: list[object] = [identity] if identity[1] else []
+        if criteria_of(entry.request) is not None:
             keys.append(condition_of(entry.request))
         if seen.intersection(keys):
             message = "Another entry writes the same resource; send one entry for each."
@@ -118,7 +120,11 @@ async def _carry_out(tx: Transaction, request: FhirRequest, plan: _Plan) -> Answ
         entry.request.renew()
         entry.request.id = entry.id_as_asked
     existing = await replace_conditions(tx, plan.entries)
+    # Conditional entries have found by now what they are about.
+    if problems := _repeated([entry for entry in plan.entries if entry.request.id]):
+        raise Refusal(problems)
     await lock_for(tx, request.context, [_touched(entry) for entry in plan.entries if _locks(entry, existing)])
+    await refuse_changed_matches(tx, plan.entries)
     answers = [b""] * len(plan.entries)
     ordered = in_order(plan.entries)
     for position, entry in enumerate(ordered):

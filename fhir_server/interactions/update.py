@@ -22,7 +22,7 @@ def update(request: FhirRequest) -> Writing:
             request.resource_type,
             request.id,
             request.document,
-            if_match=None if conditions.if_match is None or conditions.if_match.any else conditions.if_match.versions,
+            if_match=conditions.versions_required,
         )
         # What was done so far is undone when one of these refuses.
         if change.outcome == "created":

@@ -71,8 +71,8 @@ def test_a_path_that_leads_nowhere_is_not_found(path: str, code: str) -> None:
     [
         ("POST", "Invoice/1", "DELETE, GET, HEAD, PUT"),
         ("PATCH", "Invoice/1", "DELETE, GET, HEAD, PUT"),
-        ("PUT", "Invoice", "GET, HEAD, POST"),
-        ("DELETE", "Invoice", "GET, HEAD, POST"),
+        ("PUT", "StructureDefinition", "GET, HEAD"),
+        ("DELETE", "StructureDefinition", "GET, HEAD"),
         ("GET", "Invoice/1/$issue", "POST"),
         ("GET", "", "POST"),
     ],

@@ -274,7 +274,7 @@ async def test_relative_references_follow_the_base_of_their_entry(hospital: Hosp
         entry("POST", "Patient", {"resourceType": "Patient"}),
         entry("GET", "https://other.example.org/fhir/Account/1"),
         entry("GET", "/Account/1"),
-        entry("PUT", "Account?identifier=1", account()),
+        entry("PUT", "Account", account()),
         entry("POST", "", {"resourceType": "Bundle", "type": "batch"}),
         entry("PUT", "Account/a", account()),
         entry("PUT", "Account/a", account(id="b")),
