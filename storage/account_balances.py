@@ -27,12 +27,9 @@ _READ = Statement(
     " WHERE b.tenant_id = $1 AND b.account_id = ANY($2::text[])"
 )
 _UPDATE = Statement(
-    "UPDATE billing.account_balance AS b SET unbilled = n.unbilled, billed_patient = n.billed_patient,"
-    " billed_payer = n.billed_payer, unapplied = n.unapplied, held = n.held, refund_payable = n.refund_payable,"
-    " recorded_at = n.recorded_at"
-    " FROM unnest($2::text[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[], $8::bigint[],"
-    " $9::timestamptz[]) AS n(account_id, unbilled, billed_patient, billed_payer, unapplied, held, refund_payable,"
-    " recorded_at) WHERE b.tenant_id = $1 AND b.account_id = n.account_id"
+    "UPDATE billing.account_balance SET unbilled = $3::bigint, billed_patient = $4::bigint, billed_payer = $5::bigint,"
+    " unapplied = $6::bigint, held = $7::bigint, refund_payable = $8::bigint, recorded_at = $9::timestamptz"
+    " WHERE tenant_id = $1 AND account_id = $2"
 )
 _DELETE = Statement("DELETE FROM billing.account_balance WHERE tenant_id = $1 AND account_id = $2")
 
@@ -89,17 +86,18 @@ def mark_changed(tx: Transaction, account_id: str) -> None:
 
 
 def _write(tx: Transaction) -> None:
-    changed = [tx.balances[account_id] for account_id in sorted(tx.changed_balances)]
+    for account_id in sorted(tx.changed_balances):
+        balance = tx.balances[account_id]
+        tx.send(
+            _UPDATE,
+            tx.tenant_id,
+            account_id,
+            balance.unbilled,
+            balance.billed_patient,
+            balance.billed_payer,
+            balance.unapplied,
+            balance.held,
+            balance.refund_payable,
+            balance.recorded_at,
+        )
     tx.changed_balances.clear()
-    tx.send(
-        _UPDATE,
-        tx.tenant_id,
-        [balance.account_id for balance in changed],
-        [balance.unbilled for balance in changed],
-        [balance.billed_patient for balance in changed],
-        [balance.billed_payer for balance in changed],
-        [balance.unapplied for balance in changed],
-        [balance.held for balance in changed],
-        [balance.refund_payable for balance in changed],
-        [balance.recorded_at for balance in changed],
-    )

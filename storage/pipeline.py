@@ -7,6 +7,7 @@ statement costs more than PostgreSQL needs to answer it. Every statement is prep
 from __future__ import annotations
 
 import hashlib
+import socket
 from collections.abc import Callable, Generator, Sequence
 from datetime import date, datetime
 from decimal import Decimal
@@ -51,9 +52,13 @@ def prepare_connection(context: psycopg.AsyncConnection[Any]) -> None:
     context.adapters.register_loader("json", _RawText)
 
 
-def parameter(value: Any) -> bytes | None:
-    """The text form that PostgreSQL reads of a value; the type is the one that the statement gives the parameter."""
-    return None if value is None else _TEXT_OF[type(value)](value)
+def parameters(values: Sequence[Any]) -> list[bytes | None]:
+    """The text forms that PostgreSQL reads of values; the types are those that the statement gives its parameters."""
+    # Most are text or nothing: those are spared a call.
+    return [
+        None if value is None else value.encode() if type(value) is str else _TEXT_OF[type(value)](value)
+        for value in values
+    ]
 
 
 def _array(values: Sequence[Any]) -> bytes:
@@ -115,6 +120,8 @@ class Pipeline:
 
     def lose(self) -> NoReturn:
         """Lose the connection as it is lost when this process dies: without a word to PostgreSQL."""
+        with socket.fromfd(self._pgconn.socket, socket.AF_UNIX, socket.SOCK_STREAM) as same:
+            same.shutdown(socket.SHUT_RDWR)
         self._pgconn.finish()
         raise psycopg.OperationalError("the connection is lost at a failpoint")
 
@@ -138,7 +145,7 @@ class Pipeline:
             if statement.name not in self._prepared and statement.name not in prepared:
                 pgconn.send_prepare(statement.name, statement.sql)
                 prepared.append(statement.name)
-            pgconn.send_query_prepared(statement.name, [parameter(value) for value in values])
+            pgconn.send_query_prepared(statement.name, parameters(values))
             prepared.append(None)
         pgconn.pipeline_sync()
         while pgconn.flush():
