@@ -1,6 +1,7 @@
 """Metrics for Prometheus: requests by route and status, how long they took, and the connection pool.
 
-Each worker process counts for itself; where PROMETHEUS_MULTIPROC_DIR is set, whichever is asked answers for all.
+The worker processes of a server count together, so whichever is asked answers for all (PROMETHEUS_MULTIPROC_DIR, which
+their parent sets); only the pool is the one of the worker that answers.
 https://prometheus.github.io/client_python/multiprocess/
 """
 
@@ -40,7 +41,8 @@ class Metrics:
             registry=self._registry,
             buckets=_BUCKETS_SECONDS,
         )
-        self._registry.register(_Pool(pool_statistics))
+        self._pool = _Pool(pool_statistics)
+        self._registry.register(self._pool)
         # Looking a child up by its labels costs more than counting.
         self._counting: dict[tuple[str, int], Callable[[], None]] = {}
         self._timing: dict[str, Callable[[float], None]] = {}
@@ -60,6 +62,7 @@ class Metrics:
         if os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
             registry = CollectorRegistry()
             MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+            registry.register(self._pool)
         return generate_latest(registry)
 
 

@@ -70,7 +70,6 @@ class Settings(BaseSettings):
 
     # Limits on what is sent
     max_body_bytes: PositiveInt = Field(5 * 1024 * 1024, description="The largest request body, in bytes.")
-    max_json_depth: PositiveInt = Field(64, description="The deepest nesting of a JSON body.")
     max_bundle_entries: PositiveInt = Field(500, description="The most entries of a batch or transaction Bundle.")
     default_page_size: PositiveInt = Field(50, description="Matches on a search page when `_count` is not given.")
     max_page_size: PositiveInt = Field(1000, description="The most matches on a search page, whatever `_count` says.")

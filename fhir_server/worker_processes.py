@@ -6,9 +6,11 @@ import errno
 import http.client
 import logging
 import os
+import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from contextlib import suppress
 
@@ -54,6 +56,8 @@ class WorkerProcesses:
         self._listening = listening
         self._patience_seconds = settings.graceful_stop_seconds + PATIENCE_SECONDS
         self._settings = ""
+        # Where the workers count together, so that whichever is asked for /metrics answers for all.
+        self._metrics = tempfile.mkdtemp(prefix="billing-metrics-")
         self._processes = [self._spawn() for _ in range(settings.worker_count)]
 
     @property
@@ -102,6 +106,7 @@ class WorkerProcesses:
                 log.warning("worker process %d did not stop in time and is killed", process.pid)
                 process.kill()
                 process.wait()
+        shutil.rmtree(self._metrics, ignore_errors=True)
 
     def _spawn(self) -> subprocess.Popen[str]:
         return subprocess.Popen(
@@ -110,6 +115,7 @@ class WorkerProcesses:
             stdout=sys.stderr,  # standard output is the parent's: one line, when it answers
             text=True,
             pass_fds=[self._listening.fileno()],
+            env=os.environ | {"PROMETHEUS_MULTIPROC_DIR": self._metrics},
             start_new_session=True,  # a Ctrl-C at the terminal reaches the parent only
         )
 

@@ -59,9 +59,9 @@ def refusal_of(error: psycopg.Error) -> Refusal | None:
             )
         case errors.QueryCanceled():
             return refuse(
-                Category.TOO_LARGE,
+                Category.UNAVAILABLE,
                 "took-too-long",
-                "The request took longer than is allowed; narrow it down.",
+                "The request took longer than is allowed; narrow it down, or try again.",
                 "",
                 "too-costly",
             )

@@ -82,6 +82,12 @@ def test_it_says_one_line_when_it_answers_and_stops_in_order(data_dir: Path) -> 
     with serving(data_dir) as served:
         assert served.status("/healthz") == 200
         assert served.status("/readyz") == 200
+        # Two workers answered, and whichever is asked has counted for both.
+        for _ in range(40):
+            assert served.status("/fhir/nothing") == 404
+        with urllib.request.urlopen(served.url.removesuffix("/fhir") + "/metrics", timeout=30) as answer:
+            counts = re.findall(r'billing_http_requests_total\{.*status="404"\} (\d+)', answer.read().decode())
+        assert sum(map(int, counts)) == 40
         served.process.send_signal(signal.SIGINT)
         assert served.process.wait(LONG_ENOUGH) == 0
         assert served.process.stdout is not None

@@ -131,7 +131,7 @@ async def test_two_who_lock_each_other_out_are_tried_again_until_both_are_done(p
 async def test_a_statement_that_runs_too_long_is_refused(pool: Database, tenant_id: str) -> None:
     with pytest.raises(Refusal) as refused:
         await pool.read(tenant_id, _SLEEP, 20)
-    assert (refused.value.category, refused.value.code) == (Category.TOO_LARGE, "took-too-long")
+    assert (refused.value.category, refused.value.code) == (Category.UNAVAILABLE, "took-too-long")
 
 
 async def test_a_request_that_goes_away_leaves_no_half_read_connection(pool: Database, tenant_id: str) -> None:
