@@ -21,9 +21,10 @@ from billing.payment_details import (
 )
 from billing.places import extension_place
 from billing.record_change import record_creation, record_update
+from billing.touched_accounts import accounts_named_by
 from ledger.chart import ASSET_OF_METHOD, LedgerAccount
 from ledger.dates import whole_date_of
-from ledger.errors import Category, Refusal, invalid, refuse, rule_broken
+from ledger.errors import Refusal, invalid, rule_broken
 from ledger.payer import Payer
 from ledger.payment import Owner, received_entry
 from ledger.payment_reconciliation import PaymentReconciliation
@@ -116,9 +117,8 @@ async def _receipt(tx: Transaction, context: Context, payment: PaymentReconcilia
     invoice_ids = sorted({target.id for target in targets if target.resource_type == "Invoice"})
     await _lock_accounts(tx, payment, targets, invoice_ids)
     open_invoices = await payables(tx, invoice_ids)
-    if any(each.invoice.account_id not in (None, *tx.balances) for each in open_invoices.values()):
-        # A draft moved to another account, and was issued, between the look at its account and the lock on it.
-        raise refuse(Category.UNAVAILABLE, "busy", "An invoice is being changed at this moment; try again.")
+    # A draft may have moved to another account, and was issued, between the look at its account and the lock on it.
+    await account_balances.lock(tx, set().union(*(accounts_named_by(each.invoice) for each in open_invoices.values())))
     problems = problems_of(tx, targets, open_invoices, currency)
     if payment.payment_account_id is not None:
         place = extension_place("PaymentReconciliation", PAYMENT_ACCOUNT)

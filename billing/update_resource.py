@@ -33,8 +33,6 @@ _UPDATE: dict[str, Update] = {
     "PaymentNotice": change_notice,
 }
 
-_ATTEMPTS = 3
-
 
 async def update_resource(
     tx: Transaction,
@@ -85,13 +83,13 @@ async def locked(
     if naming is not None:
         references = own_references(naming, context.base_url)
         named = {item.id for item in references if item.resource_type == "Account"}
-    for _ in range(_ATTEMPTS):
-        seen = (await load(tx, resource_type, [resource_id])).get(resource_id)
-        if seen is None:
-            await tx.read_clock()
-            return None
-        await account_balances.lock(tx, accounts_named_by(seen) | named)
-        current = (await lock_and_load(tx, resource_type, [resource_id])).get(resource_id)
-        if current is None or accounts_named_by(current) <= tx.balances.keys():
-            return current
-    raise refuse(Category.UNAVAILABLE, "busy", "The resource is changed all the time; try again.")
+    seen = (await load(tx, resource_type, [resource_id])).get(resource_id)
+    if seen is None:
+        await tx.read_clock()
+        return None
+    await account_balances.lock(tx, accounts_named_by(seen) | named)
+    current = (await lock_and_load(tx, resource_type, [resource_id])).get(resource_id)
+    if current is not None:
+        # It may have moved to another account while its first one was waited for.
+        await account_balances.lock(tx, accounts_named_by(current))
+    return current

@@ -10,7 +10,7 @@ from ledger.account import Account, AccountBalance
 from storage.array_insert import ArrayInsert
 from storage.pipeline import Statement
 from storage.tables import account_balance
-from storage.transaction import Transaction
+from storage.transaction import AccountsNotLocked, Transaction
 
 _INSERT = ArrayInsert(account_balance, 15)
 
@@ -37,14 +37,23 @@ _DELETE = Statement("DELETE FROM billing.account_balance WHERE tenant_id = $1 AN
 async def lock(tx: Transaction, account_ids: Iterable[str]) -> dict[str, AccountBalance]:
     """Lock accounts and read their balances; those that do not exist are not in the answer.
 
-    All that a transaction needs is best locked by one call: a second call for more may meet a deadlock, which is
-    tried again.
+    All accounts of a transaction are locked by one statement, before any row, in the order of their ids. Where it turns
+    out that one more is needed, `Database.run` begins again and locks them all at first: nobody waits for a deadlock.
     """
     wanted = set(account_ids)
-    missing = sorted(wanted - tx.balances.keys())
-    if missing:
-        _, rows = await tx.fetch_all([(_LOCK, (tx.tenant_id, missing)), (_READ, (tx.tenant_id, missing))])
+    missing = wanted - tx.balances.keys() - tx.accounts_locked
+    if missing and tx.holds_locks:
+        raise AccountsNotLocked(tx.accounts_first | tx.accounts_locked | missing)
+    if not tx.holds_locks and (missing or tx.accounts_first):
+        tx.holds_locks = True
+        tx.accounts_locked = tx.accounts_first | missing
+        ids = sorted(tx.accounts_locked)
+        locked, rows = await tx.fetch_all([(_LOCK, (tx.tenant_id, ids)), (_READ, (tx.tenant_id, ids))])
+        # What was opened between the two statements is not locked, and not there yet for this transaction.
+        there = {row[0] for row in locked}
         for row in rows:
+            if row[0] not in there or row[0] in tx.balances:
+                continue
             tx.balances[row[0]] = AccountBalance(
                 account_id=row[0],
                 status=row[1],

@@ -144,9 +144,6 @@ RESOURCE_TYPES = tuple(_KEPT)
 _ORDER = 10
 """Where the resource tables stand among all that a transaction adds: after tenants, before the journal."""
 
-_TORN_READS_MAX = 3
-"""A resource that changed each time while it was read is locked instead."""
-
 
 class ResourceRows:
     """The statements of one resource type."""
@@ -297,13 +294,12 @@ async def load(tx: Transaction, resource_type: str, ids: Sequence[str]) -> dict[
     if not ids:
         return {}
     rows = rows_of(resource_type)
-    for _ in range(_TORN_READS_MAX):
+    while True:
         *results, versions = await tx.fetch_all(
             [*rows.queries(tx.tenant_id, ids), rows.versions_query(tx.tenant_id, ids)]
         )
         if rows.versions_of(results) == {(row[0], row[1]) for row in versions}:
             return rows.records(results)
-    return await lock_and_load(tx, resource_type, ids)
 
 
 async def lock_and_load(tx: Transaction, resource_type: str, ids: Sequence[str]) -> dict[str, Resource]:
@@ -311,6 +307,7 @@ async def lock_and_load(tx: Transaction, resource_type: str, ids: Sequence[str])
     if not ids:
         return {}
     rows = rows_of(resource_type)
+    tx.holds_locks = True
     while True:
         locked, *results = await tx.fetch_all([rows.lock_query(tx.tenant_id, ids), *rows.queries(tx.tenant_id, ids)])
         # What was created after the locks were taken is not locked: once more, with it.

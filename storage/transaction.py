@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol, TypeVar
@@ -37,7 +37,7 @@ _CLOCK = Statement("SELECT clock_timestamp()")
 
 # Only what PostgreSQL itself says may succeed when it is tried again.
 _TRANSIENT = (errors.SerializationFailure, errors.DeadlockDetected)
-_ATTEMPTS = 5
+_ATTEMPTS = 8
 
 _MICROSECOND = timedelta(microseconds=1)
 
@@ -56,12 +56,33 @@ class Reader(Protocol):
     ) -> list[list[Row]]: ...
 
 
+class AccountsNotLocked(Exception):  # noqa: N818 - no error: the transaction begins again with more locks
+    """Accounts are needed that were not locked before everything else."""
+
+    def __init__(self, accounts: frozenset[str]) -> None:
+        super().__init__(f"all of these are to be locked at first: {', '.join(sorted(accounts))}")
+        self.accounts = accounts
+
+
 class Transaction:
     """One open transaction of a tenant. Commands get it from the entry point that opened it."""
 
-    def __init__(self, pipeline: Pipeline, tenant_id: str, actor: str, failpoint: Failpoint | None = None) -> None:
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        tenant_id: str,
+        actor: str,
+        *,
+        accounts_first: Iterable[str] = (),
+        failpoint: Failpoint | None = None,
+    ) -> None:
         self.tenant_id = tenant_id
         self.actor = actor
+        self.accounts_first = frozenset(accounts_first)
+        """To be locked by the first lock, whatever it asks for."""
+        self.accounts_locked: frozenset[str] = frozenset()
+        """What was locked, or was not there to be locked."""
+        self.holds_locks = False
         self.balances: dict[str, AccountBalance] = {}
         self.changed_balances: set[str] = set()
         self.created: set[tuple[str, str]] = set()
@@ -242,13 +263,17 @@ class Database:
                     await pipeline.run([(_ROLLBACK, ())])
 
     @asynccontextmanager
-    async def transaction(self, tenant_id: str, actor: str) -> AsyncIterator[Transaction]:
+    async def transaction(
+        self, tenant_id: str, actor: str, *, accounts_first: Iterable[str] = ()
+    ) -> AsyncIterator[Transaction]:
         """A transaction that is committed at the end of the block and undone when the block raises.
 
         What PostgreSQL refuses is raised as a Refusal; `run` also tries again what may succeed a second time.
         """
         async with self._pipeline() as pipeline:
-            transaction = Transaction(pipeline, tenant_id, actor, self.failpoint)
+            transaction = Transaction(
+                pipeline, tenant_id, actor, accounts_first=accounts_first, failpoint=self.failpoint
+            )
             try:
                 yield transaction
                 await transaction.end()
@@ -261,22 +286,21 @@ class Database:
 
     async def run(self, tenant_id: str, actor: str, command: Callable[[Transaction], Awaitable[Result]]) -> Result:
         """Run a command in a transaction of its own, again when it lost a race that PostgreSQL says to retry."""
+        accounts: frozenset[str] = frozenset()
         for attempt in range(1, _ATTEMPTS + 1):
             try:
-                async with self.transaction(tenant_id, actor) as transaction:
+                async with self.transaction(tenant_id, actor, accounts_first=accounts) as transaction:
                     return await command(transaction)
             except Refusal as refusal:
                 # Two creates with one business key at once: the second try finds what the first made.
                 if refusal.code != "business-key-taken" or attempt == _ATTEMPTS:
                     raise
+            except AccountsNotLocked as needed:
+                accounts |= needed.accounts
             except _TRANSIENT:
-                if attempt == _ATTEMPTS:
-                    raise refuse(
-                        Category.UNAVAILABLE, "busy", "Too many changes of the same things at once; try again."
-                    ) from None
                 # Jitter spreads the retries of those who met; it has nothing to do with money or secrets.
-                await asyncio.sleep(random.uniform(0.005, 0.02) * 2**attempt)  # noqa: S311
-        raise AssertionError("the last attempt returns or raises")
+                await asyncio.sleep(random.uniform(0.005, 0.02) * 2 ** min(attempt, 5))  # noqa: S311
+        raise refuse(Category.UNAVAILABLE, "busy", "Too many changes of the same things at once; try again.")
 
 
 async def _abandon(transaction: Transaction) -> None:
