@@ -28,7 +28,7 @@ DEMANDED_BY_TEXT = {"languages"}
 def generate() -> Definitions:
     types: dict[str, TypeDefinition] = {}
     for structure in _files("resources", "datatypes"):
-        types.update(_types(structure))
+        types.update(types_of(structure))
     types["SimpleQuantity"] = _simple_quantity(types["Quantity"])
     names = {element.codes for definition in types.values() for element in definition.elements.values()}
     concepts = {system["url"]: list(_codes(system["concept"])) for system in _files("terminology", prefix="CodeSystem")}
@@ -68,7 +68,7 @@ def _files(*folders: str, prefix: str = "") -> Iterator[dict[str, Any]]:
             yield json.loads(path.read_text(encoding="utf-8"))
 
 
-def _types(structure: dict[str, Any]) -> dict[str, TypeDefinition]:
+def types_of(structure: dict[str, Any]) -> dict[str, TypeDefinition]:
     """The type that a StructureDefinition defines and the backbone elements inside it, by path."""
     root, *elements = structure["snapshot"]["element"]
     if structure["kind"] == "primitive-type":
