@@ -25,7 +25,7 @@ class StoredAnswer:
 
 def refuse_key(key: str) -> None:
     if not _KEY.fullmatch(key):
-        raise invalid("idempotency-key-malformed", "An Idempotency-Key is 1 to 255 printable ASCII characters.")
+        raise invalid("idempotency-key-invalid", "An Idempotency-Key is 1 to 255 printable ASCII characters.")
 
 
 async def find_or_begin(

@@ -13,9 +13,11 @@ from fhir_server.authorization.smart_configuration import smart_configuration
 from fhir_server.authorization.token import built_in_verifier
 from fhir_server.fhir_endpoint import FhirEndpoint
 from fhir_server.health import Health
+from fhir_server.interactions.history import History
 from fhir_server.interactions.search import Search
 from fhir_server.metrics import Metrics
 from fhir_server.observation import Observation
+from fhir_server.root import root
 from fhir_server.routes import route_table
 from fhir_server.service import Service
 from fhir_server.settings import Settings
@@ -30,7 +32,7 @@ def create_app(settings: Settings) -> FastAPI:
         pool_timeout_seconds=settings.pool_timeout_seconds,
         statement_timeout_seconds=settings.statement_timeout_seconds,
     )
-    routes = route_table(Search.of_settings(settings))
+    routes = route_table(Search.of_settings(settings), History.of_settings(settings))
     service = Service(
         settings=settings,
         database=database,
@@ -57,6 +59,7 @@ def create_app(settings: Settings) -> FastAPI:
         Route("/fhir/.well-known/smart-configuration", smart_configuration(settings)),
         Route("/fhir/{path:path}", fhir),
         Route("/fhir", fhir),
+        Route("/", root(settings)),
         Route("/healthz", health.healthz),
         Route("/readyz", health.readyz),
         Route("/metrics", health.metrics),

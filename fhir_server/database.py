@@ -11,7 +11,7 @@ from typing import TypeVar
 from fhir_server.settings import Settings, variable_of
 from fhir_server.worker_processes import ServeError
 from storage.embedded_postgres import EmbeddedPostgres
-from storage.roles import Role
+from storage.roles import Role, refuse_unreachable
 from storage.transaction import Database
 
 log = logging.getLogger(__name__)
@@ -30,6 +30,7 @@ _URL_SETTINGS = {
 def serving_database(settings: Settings) -> Iterator[Settings]:
     """The settings with every database URL filled in. The embedded server runs as long as this lasts, for us alone."""
     if settings.database_url:
+        refuse_unreachable(settings.database_url)
         yield settings
     else:
         with EmbeddedPostgres(settings.data_dir).running() as postgres:

@@ -43,6 +43,11 @@ CannotConnect = psycopg.OperationalError
 Connection = psycopg.Connection[tuple[Any, ...]]
 
 
+def refuse_unreachable(conninfo: str) -> None:
+    """Raise CannotConnect where nobody answers at a conninfo or URL, or not to this role, within ten seconds."""
+    psycopg.connect(conninfo, connect_timeout=10).close()
+
+
 def existing_roles(admin: str) -> frozenset[Role]:
     """Which of our roles the server at this conninfo or URL has already."""
     with psycopg.connect(admin) as connection:

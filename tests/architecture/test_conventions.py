@@ -37,6 +37,17 @@ def test_transactions_are_committed_in_one_file() -> None:
     assert committing <= {"storage/transaction.py"}
 
 
+def test_versions_and_outbox_rows_are_written_in_one_file() -> None:
+    writing = {
+        named(file)
+        for file in MODULES
+        if not named(file).startswith("tests/")
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "resource_versions.append"
+    }
+    assert writing == {"billing/record_change.py"}
+
+
 def test_no_file_names_a_path_of_one_machine_or_a_package_registry() -> None:
     found = []
     for file in files():

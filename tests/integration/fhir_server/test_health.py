@@ -60,6 +60,12 @@ async def test_a_database_that_is_away_is_503_and_worth_another_try(server: Serv
     assert answer.headers["retry-after"] == "1"
 
 
+async def test_the_root_says_where_the_rest_is(hospital: Hospital) -> None:
+    links = (await hospital.http.get(f"{ROOT}/")).json()
+    assert links["metadata"] == f"{links['fhir']}/metadata"
+    assert (await hospital.http.get(links["metadata"])).status_code == 200
+
+
 async def test_metrics_count_requests_by_route_and_status_without_ids(hospital: Hospital) -> None:
     created = await hospital.account()
     await hospital.read(f"Account/{created['id']}")

@@ -152,6 +152,13 @@ def test_it_serves_from_a_postgresql_of_one_s_own(data_dir: Path, database: Data
     assert not (data_dir / "postgres").exists()
 
 
+def test_it_does_not_start_without_its_database(data_dir: Path) -> None:
+    done = run("serve", "--port", "0", "--data-dir", str(data_dir), DATABASE_URL="host=/nowhere dbname=billing")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "/nowhere" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_commands_work_beside_the_running_server_and_without_it(data_dir: Path) -> None:
     dump = data_dir.with_name("dump")
     with serving(data_dir):

@@ -1,0 +1,26 @@
+"""What stands at `/`: where the rest is, for whoever comes by."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from fhir_server.settings import Settings
+
+
+def root(settings: Settings) -> Callable[[Request], Awaitable[Response]]:
+    base = settings.base_url
+    links = {
+        "fhir": base,
+        "metadata": f"{base}/metadata",
+        "smart-configuration": f"{base}/.well-known/smart-configuration",
+        "healthz": "/healthz",
+        "readyz": "/readyz",
+    }
+
+    async def answer(_: Request) -> Response:
+        return JSONResponse(links)
+
+    return answer
