@@ -34,12 +34,12 @@ class CheckReport(CheckProgress):
             TimeRemainingColumn(),
             console=Console(stderr=True),
             transient=True,
+            redirect_stdout=False,
             disable=as_json or not sys.stderr.isatty(),
         )
         self._task: TaskID | None = None
 
     def __enter__(self) -> CheckReport:
-        self._bar.start()
         return self
 
     def __exit__(
@@ -48,6 +48,7 @@ class CheckReport(CheckProgress):
         self._bar.stop()
 
     def begin(self, tenant_id: str, counts: Counts) -> None:
+        self._bar.start()
         self._task = self._bar.add_task(f"tenant {tenant_id}", total=counts.versions + counts.resources)
 
     def advance(self, steps: int) -> None:
@@ -57,6 +58,7 @@ class CheckReport(CheckProgress):
     def end(self, tenant_id: str, counts: Counts, findings: int) -> None:
         assert self._task is not None
         self._bar.remove_task(self._task)
+        self._bar.stop()
         self._tenants.append({"tenant": tenant_id, **counts._asdict(), "findings": findings})
         if not self._as_json:
             outcome = f"{_number(findings, 'finding')}" if findings else "ok"
