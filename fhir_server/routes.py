@@ -16,7 +16,6 @@ from fhir_server.interactions.conditional_delete import conditional_delete
 from fhir_server.interactions.conditional_update import conditional_update
 from fhir_server.interactions.create import create
 from fhir_server.interactions.delete import delete
-from fhir_server.interactions.history import history
 from fhir_server.interactions.read import read
 from fhir_server.interactions.update import update
 from fhir_server.interactions.vread import vread
@@ -63,8 +62,8 @@ def _definition(path: str, interaction: str, action: Callable[[FhirRequest, Any]
     return Route(method="GET", path=path, interaction=interaction, types=DEFINITIONS, is_open=True, serves=action)
 
 
-def route_table(search: Callable[[FhirRequest], Reading]) -> RouteTable:
-    """The table, with the one interaction that has settings of its own."""
+def route_table(search: Callable[[FhirRequest], Reading], history: Callable[[FhirRequest], Reading]) -> RouteTable:
+    """The table, with the interactions that have settings of their own."""
     searches: dict[str, Any] = {"interaction": "search-type", "types": TYPES, "needs": (("", "s"),), "reads": search}
     return RouteTable(
         [
@@ -78,6 +77,9 @@ def route_table(search: Callable[[FhirRequest], Reading]) -> RouteTable:
             _instance("DELETE", "[type]/[id]", "delete", "d", writes=delete),
             _conditional("DELETE", "delete", "d", writes=conditional_delete),
             _instance("GET", "[type]/[id]/_history", "history-instance", "r", reads=history),
+            # SMART counts them among searches: https://hl7.org/fhir/smart-app-launch/scopes-and-launch-context.html
+            _instance("GET", "[type]/_history", "history-type", "s", reads=history),
+            Route(method="GET", path="_history", interaction="history-system", reads=history),
             _instance("GET", "[type]/[id]/_history/[vid]", "vread", "r", reads=vread),
             _operation("POST", invoice_issue.OPERATION, invoice_issue.invoice_issue),
             _operation("POST", invoice_cancel.OPERATION, invoice_cancel.invoice_cancel),

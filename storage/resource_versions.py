@@ -25,14 +25,6 @@ _VERSION = Statement(
     "SELECT version, last_updated, content FROM billing.resource_versions"
     " WHERE tenant_id = $1 AND resource_type = $2 AND id = $3 AND version = $4::int"
 )
-_HISTORY = Statement(
-    "SELECT id, version, last_updated, interaction, content FROM billing.resource_versions"
-    " WHERE tenant_id = $1 AND resource_type = $2 AND id = $3 AND version < $4::int"
-    " ORDER BY version DESC LIMIT $5::int"
-)
-_COUNT = Statement(
-    "SELECT count(*) FROM billing.resource_versions WHERE tenant_id = $1 AND resource_type = $2 AND id = $3"
-)
 _CONTENTS = Statement(
     "SELECT content FROM billing.resource_versions"
     " WHERE tenant_id = $1 AND resource_type = $2 AND id = $3 AND content IS NOT NULL ORDER BY version DESC LIMIT 100"
@@ -44,14 +36,6 @@ class StoredVersion(NamedTuple):
 
     version: int
     last_updated: datetime
-    content: str | None
-
-
-class HistoryEntry(NamedTuple):
-    id: str
-    version: int
-    last_updated: datetime
-    interaction: str
     content: str | None
 
 
@@ -93,17 +77,3 @@ async def latest(tx: Transaction, resource_type: str, resource_id: str) -> Store
 async def contents(tx: Transaction, resource_type: str, resource_id: str) -> list[str]:
     """What the versions of a resource said, newest first (at most a hundred)."""
     return [row[0] for row in await tx.fetch(_CONTENTS, tx.tenant_id, resource_type, resource_id)]
-
-
-async def read_history(
-    reader: Reader, tenant_id: str, resource_type: str, resource_id: str, *, before_version: int, count: int
-) -> tuple[list[HistoryEntry], int]:
-    """Versions below `before_version`, newest first, at most `count`; and how many versions there are in all."""
-    rows, total = await reader.read_all(
-        tenant_id,
-        [
-            (_HISTORY, (tenant_id, resource_type, resource_id, before_version, count)),
-            (_COUNT, (tenant_id, resource_type, resource_id)),
-        ],
-    )
-    return [HistoryEntry(*row) for row in rows], total[0][0]

@@ -17,6 +17,9 @@ from storage.search_criteria import Arms, BeforeHorizon, Compared, Criterion, Ei
 from storage.transaction import Reader, Transaction
 
 WAIT = timedelta(seconds=1)
+HORIZON = "coalesce(nullif(current_setting('billing.horizon', true), ''), 'infinity')::timestamptz"
+"""The horizon that was set, in SQL."""
+
 _PAUSE_SECONDS = 0.01
 
 # A statement of its own, before the one that searches: what is committed by now, that one sees. Every transaction dates

@@ -80,8 +80,11 @@ def served_by(routes: RouteTable, base_url: str) -> Served:
     return Served(
         base_url=base_url,
         types=tuple(_served_type(routes, name) for name in routes.types),
-        # One route takes both kinds of Bundle.
-        system_interactions=("transaction", "batch") if "transaction" in system else (),
+        system_interactions=(
+            # One route takes both kinds of Bundle.
+            *(("transaction", "batch") if "transaction" in system else ()),
+            *sorted(system & {"history-system"}),
+        ),
     )
 
 

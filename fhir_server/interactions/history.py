@@ -1,64 +1,136 @@
-"""The history interaction on an instance: its versions, newest first. https://hl7.org/fhir/R4/http.html#history
+"""The history interactions on an instance, a type and the system. https://hl7.org/fhir/R4/http.html#history
 
-Versions are never changed and new ones come before the first, so a page that begins below a version number shows each
-version exactly once, whatever is written while a client pages.
+Versions are never changed and a page begins behind the last one of the page before, so that each version is shown once,
+whatever is written while a client pages.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from datetime import datetime
 from http import HTTPStatus
 
 from fhir_server.fhir_request import FhirRequest, Query, Reading, refuse_rest, take
-from fhir_server.interactions.vread import VERSION_DIGITS_MAX
+from fhir_server.interactions.search_cursor import Cursor, Cursors
 from fhir_server.responses import Answer, bundle, instant, json_object, json_string, status_line
+from fhir_server.settings import Settings
 from ledger.errors import invalid, not_found
-from storage.resource_versions import HistoryEntry, read_history
+from mappers.search_dates import Interval, read_interval
+from mappers.search_query import encode_query
+from storage.history import HistoryEntry, HistoryPage, HistoryWanted, Position, read_history
+from storage.resource_rows import RESOURCE_TYPES
+from storage.search import Anchor
 from storage.transaction import Reader
 
-PAGE_SIZE = 50
-PAGE_SIZE_MAX = 1000
-CURSOR = "_before"
-"""Our paging parameter: versions below this one. Clients follow the `next` link and need not know it."""
+CURSOR = "_cursor"
+"""Our paging parameter. Clients follow the `next` link and need not know it."""
 
-_NEWER_THAN_ALL = 2**31 - 1
+PARAMETERS = ("_count", "_since", "_at", "_sort")
+
+_NEWEST_FIRST, _OLDEST_FIRST = "-_lastUpdated", "_lastUpdated"
+_DIGITS_MAX = 9
 
 
-def history(request: FhirRequest) -> Reading:
-    query = list(request.query)
-    count = _count(query)
-    before = _number(query, CURSOR)
-    if request.preferences.is_lenient is not True:
-        refuse_rest(query, "_count")
+@dataclass(frozen=True, slots=True)
+class History:
+    """The interaction on all three levels, with its settings."""
 
-    async def reading(reader: Reader) -> Answer:
-        entries, total = await read_history(
-            reader,
-            request.tenant.id,
-            request.resource_type,
-            request.id,
-            before_version=_NEWER_THAN_ALL if before is None else before,
-            count=count + 1,
+    cursors: Cursors
+    page_size: int = 50
+    page_size_max: int = 1000
+
+    @classmethod
+    def of_settings(cls, settings: Settings) -> History:
+        most = settings.max_page_size
+        return cls(Cursors.of_settings(settings), min(settings.default_page_size, most), most)
+
+    def __call__(self, request: FhirRequest) -> Reading:
+        query = list(request.query)
+        text = take(query, CURSOR)
+        asked = [pair for pair in query if pair[0] in PARAMETERS]
+        wanted = self._wanted(request, query, text)
+        if request.preferences.is_lenient is not True:
+            refuse_rest(query, ", ".join(PARAMETERS))
+
+        async def reading(reader: Reader) -> Answer:
+            page = await read_history(reader, request.tenant.id, wanted)
+            if not page.is_known:
+                raise not_found("not-found", f"There is no {request.resource_type}/{request.id}.")
+            links = self._links(request, asked, text, page)
+            entries = [_entry(request, entry) for entry in page.entries]
+            return Answer(HTTPStatus.OK, bundle("history", entries, total=_total(wanted, page), links=links))
+
+        return reading
+
+    def _wanted(self, request: FhirRequest, query: Query, cursor: str | None) -> HistoryWanted:
+        """What is asked for; takes the parameters out of the query."""
+        scope = _scope(request, query)
+        count = _count(take(query, "_count"))
+        since, at = _interval(query, "_since"), _interval(query, "_at")
+        return HistoryWanted(
+            types=(request.resource_type,) if request.resource_type else _types_of_system(request),
+            id=request.id or None,
+            # 0 asks for the total alone, as in a search.
+            count=min(self.page_size if count is None else count, self.page_size_max),
+            since=None if since is None else since.low,
+            at=None if at is None else (at.low, at.high),
+            oldest_first=_oldest_first(take(query, "_sort")),
+            after=None if cursor is None else _position(self.cursors.read(scope, cursor).anchor),
         )
-        if not total:
-            raise not_found("not-found", f"There is no {request.resource_type}/{request.id}.")
-        return Answer(HTTPStatus.OK, _page(request, entries, total, count, before))
 
-    return reading
+    def _links(
+        self, request: FhirRequest, asked: Query, cursor: str | None, page: HistoryPage
+    ) -> list[tuple[str, str]]:
+        links = [("self", _url(request, asked, cursor))]
+        if page.entries:
+            links.append(("first", _url(request, asked, None)))
+        if page.more:
+            last = page.entries[-1].position
+            anchor = Anchor((last.last_updated.isoformat(), last.resource_type, str(last.version)), last.id)
+            following = Cursor(anchor, backward=False, asked_at=last.last_updated)
+            links.append(("next", _url(request, asked, self.cursors.write(_scope(request, asked), following))))
+        return links
 
 
-def _page(request: FhirRequest, entries: list[HistoryEntry], total: int, count: int, before: int | None) -> bytes:
-    path = f"{request.base_url}/{request.resource_type}/{request.id}/_history?_count={count}"
-    links = [("self", path if before is None else f"{path}&{CURSOR}={before}")]
-    shown = entries[:count]
-    if len(entries) > count and shown:
-        links.append(("next", f"{path}&{CURSOR}={shown[-1].version}"))
-    return bundle("history", [_entry(request, entry) for entry in shown], total=total, links=links)
+def _types_of_system(request: FhirRequest) -> tuple[str, ...]:
+    """The types whose history the token may see."""
+    scopes = request.token.scopes
+    types = tuple(name for name in RESOURCE_TYPES if scopes.allow(name, "s"))
+    if not types:
+        scopes.require(RESOURCE_TYPES[0], "s")
+    return types
+
+
+def _scope(request: FhirRequest, query: Query) -> str:
+    """What a cursor belongs to: whose history it is and what is asked of it, but for how much a page shows."""
+    asked = [pair for pair in query if pair[0] in PARAMETERS and pair[0] != "_count"]
+    return f"{request.tenant.id}\nhistory {request.url.removesuffix('/')}?{encode_query(asked)}"
+
+
+def _position(anchor: Anchor) -> Position:
+    last_updated, resource_type, version = anchor.values
+    assert last_updated is not None, "we have signed it"
+    assert resource_type is not None, "we have signed it"
+    assert version is not None, "we have signed it"
+    return Position(datetime.fromisoformat(last_updated), resource_type, anchor.id, int(version))
+
+
+def _url(request: FhirRequest, asked: Query, cursor: str | None) -> str:
+    pairs = [*asked, *([] if cursor is None else [(CURSOR, cursor)])]
+    url = f"{request.base_url}/{request.url.removesuffix('/')}"
+    return f"{url}?{encode_query(pairs)}" if pairs else url
+
+
+def _total(wanted: HistoryWanted, page: HistoryPage) -> int | None:
+    """The number of all versions, where it is known: of one resource always, else of what fits on the first page."""
+    is_all = page.total is None and wanted.after is None and not page.more
+    return len(page.entries) if is_all else page.total
 
 
 def _entry(request: FhirRequest, entry: HistoryEntry) -> bytes:
-    name = f"{request.resource_type}/{entry.id}"
+    name = f"{entry.resource_type}/{entry.id}"
     method, status = _REQUESTS.get(entry.interaction, _REQUESTS["update"])
-    url = request.resource_type if method == "POST" else name
+    url = entry.resource_type if method == "POST" else name
     return json_object(
         [
             (b"fullUrl", json_string(f"{request.base_url}/{name}")),
@@ -86,16 +158,26 @@ _REQUESTS: dict[str, tuple[str, int]] = {
 }
 
 
-def _count(query: Query) -> int:
-    count = _number(query, "_count")
-    # 0 asks for the total alone, as in a search.
-    return PAGE_SIZE if count is None else min(count, PAGE_SIZE_MAX)
+def _count(text: str | None) -> int | None:
+    if text is None:
+        return None
+    if not (text.isascii() and text.isdigit() and len(text) <= _DIGITS_MAX):
+        raise invalid("parameter-invalid", f"_count is a whole number of at most {_DIGITS_MAX} digits.")
+    return int(text)
 
 
-def _number(query: Query, name: str) -> int | None:
+def _interval(query: Query, name: str) -> Interval | None:
     text = take(query, name)
     if text is None:
         return None
-    if not (text.isascii() and text.isdigit() and len(text) <= VERSION_DIGITS_MAX):
-        raise invalid("parameter-invalid", f"{name} is a whole number of at most {VERSION_DIGITS_MAX} digits.")
-    return int(text)
+    interval = read_interval(text, finest="microsecond")
+    if interval is None:
+        raise invalid("parameter-invalid", f"{name} is a date or a time such as 2026-11-20T08:00:00Z.", issue="value")
+    return interval
+
+
+def _oldest_first(text: str | None) -> bool:
+    if text not in {None, _NEWEST_FIRST, _OLDEST_FIRST}:
+        message = f"A history is sorted by {_NEWEST_FIRST}, as it is where nobody says, or by {_OLDEST_FIRST}."
+        raise invalid("parameter-invalid", message, issue="value")
+    return text == _OLDEST_FIRST

@@ -52,10 +52,9 @@ class Search:
 
     @classmethod
     def of_settings(cls, settings: Settings) -> Search:
-        key = settings.cursor_key
         return cls(
             SearchLimits(min(settings.default_page_size, settings.max_page_size), settings.max_page_size),
-            Cursors(key.encode()) if key else Cursors.of_data_directory(settings.data_dir),
+            Cursors.of_settings(settings),
             settings.unknown_search_parameters == "ignore",
         )
 

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import msgspec
 
+from fhir_server.settings import Settings
 from ledger.errors import Refusal, invalid
 from storage.private_file import create_private, make_data_directory
 from storage.search import Anchor
@@ -39,6 +40,11 @@ class Cursors:
     def __init__(self, key: bytes) -> None:
         assert len(key) >= _SIGNATURE_BYTES, "a key that can be guessed protects nothing"
         self._key = key
+
+    @classmethod
+    def of_settings(cls, settings: Settings) -> Cursors:
+        key = settings.cursor_key
+        return cls(key.encode()) if key else cls.of_data_directory(settings.data_dir)
 
     @classmethod
     def of_data_directory(cls, data_dir: Path) -> Cursors:

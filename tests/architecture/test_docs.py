@@ -9,6 +9,7 @@ import pytest
 from typer.main import get_command
 
 from fhir_server.__main__ import cli
+from fhir_server.interactions.history import History
 from fhir_server.interactions.search import Search
 from fhir_server.interactions.search_cursor import Cursors
 from fhir_server.outcomes import MEANINGS
@@ -88,7 +89,8 @@ def test_every_setting_is_documented() -> None:
 
 
 def _routes() -> tuple[Route, ...]:
-    return route_table(Search(SearchLimits(), Cursors(b"a key for no link at all"))).routes
+    cursors = Cursors(b"a key for no link at all")
+    return route_table(Search(SearchLimits(), cursors), History(cursors)).routes
 
 
 def test_every_operation_has_its_page() -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 
 import pytest
 
+from fhir_server.fhir_request import FhirRequest, Reading
 from fhir_server.operations.declaration import Operation, Parameter
 from fhir_server.routes import route_table
 from mappers.r4.json_text import decode
@@ -17,7 +18,10 @@ PAGES = CHECKOUT / "docs" / "operations"
 
 
 def operations() -> list[Operation]:
-    routes = route_table(search=lambda _request: pytest.fail("nobody searches here")).routes
+    def never(_request: FhirRequest) -> Reading:
+        pytest.fail("nobody asks here")
+
+    routes = route_table(never, never).routes
     return list(dict.fromkeys(route.operation for route in routes if route.operation is not None))
 
 
