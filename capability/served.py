@@ -72,6 +72,8 @@ class ServedType:
     name: str
     interactions: tuple[str, ...]
     parameters: tuple[ServedParameter, ...] = ()
+    includes: tuple[str, ...] = ()
+    reverse_includes: tuple[str, ...] = ()
     operations: tuple[OperationDeclared, ...] = ()
     is_kept: bool = True
     conditional_update: bool = False

@@ -19,7 +19,9 @@ _ON_SECURITY = (
 )
 _ON_SEARCH = (
     "Parameters that are not listed are refused, unless the request says Prefer: handling=lenient; the self link says "
-    "what was applied. Results: _sort, _count, _total, _summary, _elements. Pages are followed by their links."
+    "what was applied. Results: _sort, _count, _total, _summary, _elements. Pages are followed by their links. "
+    "References between the types kept here can be chained (account.identifier) and reversed "
+    "(_has:Invoice:account:status), and _include and _revinclude can have :iterate."
 )
 
 
@@ -72,6 +74,10 @@ def _resource(served: ServedType) -> dict[str, Any]:
             "conditionalDelete": "single" if served.conditional_delete else "not-supported",
             "referencePolicy": ["literal", "logical", "enforced"],
         }
+    if served.includes:
+        resource["searchInclude"] = list(served.includes)
+    if served.reverse_includes:
+        resource["searchRevInclude"] = list(served.reverse_includes)
     if served.parameters:
         resource["searchParam"] = [
             {

@@ -15,7 +15,9 @@ from urllib.parse import parse_qsl, quote
 from ledger.errors import Category, Problem, Refusal, invalid
 from mappers.r4.definitions import definitions
 from mappers.r4.faults import shortened, shown
-from mappers.search_values import ModifierRefusedError, SearchContext, ValueRefusedError, criterion_of, sort_keys
+from mappers.search_chains import HAS, Criteria, LinkRefusedError, ParameterUnknownError
+from mappers.search_includes import INCLUDES, Include, read_includes
+from mappers.search_values import ModifierRefusedError, SearchContext, ValueRefusedError, sort_keys
 from storage.search_criteria import Criterion, every
 from storage.search_parameters import SearchParameter
 from storage.search_sql import SortKey
@@ -32,11 +34,8 @@ NOT_SUPPORTED = (
     "_containedType",
     "_content",
     "_filter",
-    "_has",
-    "_include",
     "_list",
     "_query",
-    "_revinclude",
     "_text",
     "_type",
 )
@@ -59,7 +58,10 @@ class SearchLimits:
 
 @dataclass(frozen=True, slots=True)
 class SearchRequest:
-    """A search that can be run. `applied` are the parameters as they were given, without what was ignored."""
+    """A search that can be run. `applied` are the parameters as they were given, without what was ignored.
+
+    `joined_types` are the other types that its criteria ask about, and `includes` what comes along with the matches.
+    """
 
     resource_type: str
     criterion: Criterion
@@ -70,6 +72,8 @@ class SearchRequest:
     elements: tuple[str, ...]
     applied: tuple[tuple[str, str], ...]
     ignored: tuple[Problem, ...]
+    joined_types: frozenset[str] = frozenset()
+    includes: tuple[Include, ...] = ()
 
     @property
     def query(self) -> str:
@@ -115,6 +119,8 @@ def read_search(
 class _Reading:
     def __init__(self, context: SearchContext, limits: SearchLimits, lenient: bool) -> None:
         self._context = context
+        self._reader = Criteria(context)
+        self._includes: dict[Include, None] = {}
         self._limits = limits
         self._lenient = lenient
         self._criteria: list[Criterion] = []
@@ -133,23 +139,36 @@ class _Reading:
             self._applied.append((name, value))
         elif name in RESULT_PARAMETERS:
             self._take_result(name, value)
+        elif name.partition(":")[0] in INCLUDES:
+            self._take_include(name, value)
         else:
             self._take_criterion(name, value)
 
     def _take_criterion(self, name: str, value: str) -> None:
-        code, _, modifier = name.partition(":")
-        parameter = self._context.parameters.get(code)
-        if parameter is None:
-            self._unknown(name, code)
-            return
         try:
-            criterion = criterion_of(self._context, parameter, modifier, value)
+            criterion = self._reader.read(name, value)
+        except ParameterUnknownError as error:
+            self._unknown(error.resource_type, error.code)
+        except LinkRefusedError as error:
+            self._ignore("search-not-supported", f"{_named(name)} is not supported: {error}.")
         except ModifierRefusedError as error:
             self._ignore("search-modifier-not-supported", f"{_named(name)} is not supported: {error}.")
         except ValueRefusedError as error:
             self._refuse(name, str(error))
         else:
             self._criteria.append(criterion)
+            self._applied.append((name, value))
+
+    def _take_include(self, name: str, value: str) -> None:
+        code, _, modifier = name.partition(":")
+        if modifier not in {"", "iterate"}:
+            self._ignore("search-modifier-not-supported", f"{_named(name)} is not supported: {code} can have :iterate.")
+            return
+        try:
+            self._includes |= dict.fromkeys(read_includes(self._context.resource_type, code, modifier, value))
+        except ValueRefusedError as error:
+            self._ignore("search-not-supported", f"{_named(name)} is not supported: {error}.")
+        else:
             self._applied.append((name, value))
 
     def _take_result(self, name: str, value: str) -> None:
@@ -197,6 +216,8 @@ class _Reading:
         summary = cast(Summary, self._results.get("_summary", "false"))
         if self._elements and summary != "false":
             self._refuse("_elements", "it cannot be combined with _summary")
+        if self._includes and summary == "text":
+            self._refuse("_summary", "text cannot be combined with _include")
         if self._problems:
             raise Refusal(self._problems)
         return SearchRequest(
@@ -209,19 +230,19 @@ class _Reading:
             elements=self._elements,
             applied=tuple(self._applied),
             ignored=tuple(self._ignored),
+            joined_types=frozenset(self._reader.joined_types),
+            includes=tuple(self._includes),
         )
 
-    def _unknown(self, name: str, code: str) -> None:
+    def _unknown(self, resource_type: str, code: str) -> None:
         if code in NOT_SUPPORTED:
             self._ignore("search-not-supported", f"{_named(code)} is not supported by this server.")
-        elif "." in name:
-            self._ignore(
-                "search-not-supported", f"{_named(name)}: chained parameters are not supported by this server."
-            )
-        else:
-            known = ", ".join([*sorted(self._context.parameters), *RESULT_PARAMETERS])
-            message = f"{_named(code)} is no search parameter of {self._context.resource_type}. There are: {known}."
-            self._ignore("unknown-search-parameter", message)
+            return
+        message = f"{_named(code)} is no search parameter of {resource_type}."
+        if resource_type == self._context.resource_type:
+            known = ", ".join([*sorted(self._context.parameters), HAS, *INCLUDES, *RESULT_PARAMETERS])
+            message = f"{message} There are: {known}."
+        self._ignore("unknown-search-parameter", message)
 
     def _refuse(self, name: str, why: str) -> None:
         self._problems.append(

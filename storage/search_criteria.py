@@ -12,6 +12,8 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Literal
 
+from storage.search_parameters import ChildColumn, IndexRows, LocalIdColumn, ReferenceColumn
+
 Operator = Literal["=", "<>", "<", "<=", ">", ">="]
 Value = str | int | Decimal | datetime | tuple[str, ...] | tuple[datetime, ...]
 
@@ -102,6 +104,25 @@ class Among:
 
 
 @dataclass(frozen=True, slots=True)
+class Refers:
+    """A column with a reference to a resource of the type for which the condition (on its columns) holds."""
+
+    column: ReferenceColumn | LocalIdColumn
+    type: str
+    condition: Shape
+
+
+@dataclass(frozen=True, slots=True)
+class ReferredBy:
+    """A resource of the type, for which the condition holds, refers to this one, which is a `target`, from `place`."""
+
+    type: str
+    place: ReferenceColumn | LocalIdColumn | IndexRows | ChildColumn
+    target: str
+    condition: Shape
+
+
+@dataclass(frozen=True, slots=True)
 class Every:
     conditions: tuple[Shape, ...]
 
@@ -137,6 +158,8 @@ Shape = (
     | InIndex
     | InChild
     | Among
+    | Refers
+    | ReferredBy
     | Every
     | Either
     | Arms
@@ -209,6 +232,24 @@ def in_child(table: str, criterion: Criterion) -> Criterion:
     return Criterion(InChild(table, criterion.shape), criterion.values)
 
 
+def refers(column: ReferenceColumn | LocalIdColumn, resource_type: str, criterion: Criterion) -> Criterion:
+    return Criterion(Refers(column, resource_type, criterion.shape), criterion.values)
+
+
+def referred_by(
+    resource_type: str,
+    place: ReferenceColumn | LocalIdColumn | IndexRows | ChildColumn,
+    target: str,
+    criterion: Criterion,
+) -> Criterion:
+    return Criterion(ReferredBy(resource_type, place, target, criterion.shape), criterion.values)
+
+
+def one_of_ids(ids: Iterable[str]) -> Criterion:
+    """One of the ids, however many they are in one shape."""
+    return Criterion(OneOf("id", 0), (tuple(ids),))
+
+
 def among(*criteria: Criterion) -> Criterion:
     """As `either`, where the criteria look into other tables."""
     return Criterion(Among(tuple(each.shape for each in criteria)), _values(criteria))
@@ -243,6 +284,8 @@ def is_pointed(shape: Shape) -> bool:
         case Compared(column, "=") | OneOf(column):
             return column not in _FEW_CODES
         case InIndex(_, condition) | InChild(_, condition):
+            return is_pointed(condition)
+        case Refers(condition=condition) | ReferredBy(condition=condition):
             return is_pointed(condition)
         case Every(conditions):
             return any(map(is_pointed, conditions))

@@ -30,9 +30,14 @@ from storage.search_criteria import (
     OneInstant,
     OneOf,
     Present,
+    ReferredBy,
+    Refers,
     Shape,
+    after_all_with,
+    is_pointed,
 )
 from storage.search_folding import folded_expression
+from storage.search_parameters import ChildColumn, IndexRows, LocalIdColumn, ReferenceColumn
 from storage.tables import metadata
 
 _HORIZON = "coalesce(nullif(current_setting('billing.horizon', true), ''), 'infinity')::timestamptz"
@@ -122,6 +127,10 @@ class Conditions:
                 return self._in_child(metadata.tables[f"{table.schema}.{name}"], condition, alias)
             case Among(conditions):
                 return self._among(conditions, table, alias)
+            case Refers():
+                return self._refers(shape, alias)
+            case ReferredBy():
+                return self._referred_by(shape, alias)
             case Every(conditions):
                 return self._joined(conditions, " AND ", "TRUE", table, alias)
             case Either(conditions) | Arms(conditions):
@@ -165,8 +174,61 @@ class Conditions:
             found.append(f"SELECT {inner}.id FROM {table.fullname} AS {inner} WHERE {inner}.tenant_id = $1 AND {where}")
         return f"{alias}.id IN ({' UNION ALL '.join(found)})"
 
+    # References between resources. Where they are kept as text, one side has to be computed, and PostgreSQL must not
+    # see that, or it would not use an index on the other side: OFFSET 0 is what it does not look through. It then has
+    # to be told where to begin: at the other resources where few can meet their condition, else at this one.
+
+    def _refers(self, shape: Refers, alias: str) -> str:
+        table, inner = rows_of(shape.type).table, self._another_alias()
+        where = f"{inner}.tenant_id = $1 AND {self._write(shape.condition, table, inner)}"
+        found, column = f"FROM {table.fullname} AS {inner}", f'{alias}."{shape.column.name}"'
+        if isinstance(shape.column, LocalIdColumn):
+            return f"{column} IN (SELECT {inner}.id {found} WHERE {where})"
+        prefix = f"{shape.type}/"
+        if is_pointed(shape.condition):
+            written = f"SELECT '{prefix}' || {inner}.id AS reference {found} WHERE {where} OFFSET 0"
+            return f"{column} IN (SELECT {inner}w.reference FROM ({written}) AS {inner}w)"
+        read = f"SELECT substr({column}, {len(prefix) + 1}) AS id OFFSET 0"
+        return (
+            f"({_begins_with(column, prefix)} AND EXISTS"
+            f" (SELECT {found}, ({read}) AS {inner}w WHERE {inner}.id = {inner}w.id AND {where}))"
+        )
+
+    def _referred_by(self, shape: ReferredBy, alias: str) -> str:
+        table, inner = rows_of(shape.type).table, self._another_alias()
+        found, where, column = f"FROM {table.fullname} AS {inner}", f"{inner}.tenant_id = $1", shape.place
+        holder = inner
+        if isinstance(column, IndexRows | ChildColumn):
+            name = f"{table.name}_index" if isinstance(column, IndexRows) else column.table
+            rows = metadata.tables[f"{table.schema}.{name}"]
+            holder = self._another_alias()
+            found += f" JOIN {rows.fullname} AS {holder} ON {holder}.tenant_id = $1"
+            found += f" AND {holder}.{parent_key(rows)} = {inner}.id"
+            if isinstance(column, IndexRows):
+                where += f" AND {holder}.parameter = '{column.parameter}'"
+            column = ReferenceColumn("value") if isinstance(column, IndexRows) else column.column
+        where += f" AND {self._write(shape.condition, table, inner)}"
+        reference = f'{holder}."{column.name}"'
+        if isinstance(column, LocalIdColumn):
+            return f"{alias}.id IN (SELECT {reference} {found} WHERE {where})"
+        prefix = f"{shape.target}/"
+        if is_pointed(shape.condition):
+            read = f"SELECT substr({reference}, {len(prefix) + 1}) AS id {found}"
+            read += f" WHERE {where} AND {_begins_with(reference, prefix)} OFFSET 0"
+            return f"{alias}.id IN (SELECT {inner}w.id FROM ({read}) AS {inner}w)"
+        written = f"SELECT '{prefix}' || {alias}.id AS reference OFFSET 0"
+        return (
+            f"EXISTS (SELECT {found} CROSS JOIN ({written}) AS {inner}w"
+            f" WHERE {reference} = {inner}w.reference AND {where})"
+        )
+
     def _another_alias(self) -> str:
         return f"{self._alias}{next(self._aliases)}"
+
+
+def _begins_with(column: str, prefix: str) -> str:
+    """As a range: of text that is ours, which needs no parameter."""
+    return f"{column} >= '{prefix}' AND {column} < '{after_all_with(prefix)}'"
 
 
 def parent_key(child: sa.Table) -> str:

@@ -17,6 +17,7 @@ from fhir_server.route import RouteTable
 from fhir_server.service import Service
 from ledger.errors import invalid, not_found
 from mappers import MAPPERS
+from mappers.search_includes import includes_of, reverse_includes_of
 from mappers.search_query import encode_query
 from mappers.search_text import split_values, unescaped
 from storage.search_folding import fold
@@ -96,6 +97,8 @@ def _served_type(routes: RouteTable, name: str) -> ServedType:
         name=name,
         interactions=tuple(dict.fromkeys(route.interaction for route in own if route.operation is None)),
         parameters=_parameters(name) if is_kept else DEFINITION_PARAMETERS,
+        includes=includes_of(name) if is_kept else (),
+        reverse_includes=reverse_includes_of(name) if is_kept else (),
         operations=tuple(dict.fromkeys(route.operation for route in own if route.operation is not None)),
         is_kept=is_kept,
         conditional_update=("PUT", "[type]") in paths,

@@ -16,6 +16,7 @@ import msgspec
 from billing.context import Context
 from fhir_server.fhir_request import FhirRequest, Query, Reading, take
 from fhir_server.interactions.search_cursor import Cursor, Cursors
+from fhir_server.interactions.search_includes import Included, allowed, cut_off, left_out, read_included
 from fhir_server.outcomes import ERROR_SYSTEM
 from fhir_server.responses import Answer, bundle, json_string
 from fhir_server.settings import Settings
@@ -38,7 +39,8 @@ from storage.transaction import Reader
 CURSOR = "_cursor"
 """Our paging parameter. Clients follow the links and need not know it."""
 
-_ENTRY_END = b',"search":{"mode":"match"}}'
+_MATCH_END = b',"search":{"mode":"match"}}'
+_INCLUDE_END = b',"search":{"mode":"include"}}'
 _SHOWS_ONLY = frozenset({*RESULT_PARAMETERS, *FORM_PARAMETERS}) - {"_sort"}
 
 
@@ -74,12 +76,20 @@ class Search:
             limits=self.limits,
             lenient=self.is_lenient if lenient is None else lenient,
         )
+        for joined_type in sorted(search.joined_types):
+            request.token.scopes.require(joined_type, "s")
+        includes = allowed(search.includes, request.token.scopes)
+        withheld = left_out(search.includes, includes)
         wanted = _page_wanted(search, cursor)
 
         async def reading(reader: Reader) -> Answer:
             page = await read_page(reader, request.tenant.id, wanted)
-            links = _Links(request, search, self.cursors, asked_at, text)
-            return Answer(HTTPStatus.OK, _bundle(request, search, page, links.of(page, cursor)))
+            included = await read_included(reader, request.tenant.id, search.resource_type, page.matches, includes)
+            told = [*search.ignored, *withheld, *([] if included.is_complete else [cut_off()])]
+            entries = [*_matches(request, search, page), *_included(request, search, included), *_told(told)]
+            links = _Links(request, search, self.cursors, asked_at, text).of(page, cursor)
+            total = None if search.total == "none" else page.total
+            return Answer(HTTPStatus.OK, bundle("searchset", entries, total=total, links=links))
 
         return reading
 
@@ -97,6 +107,9 @@ async def match_ids(reader: Reader, context: Context, resource_type: str, query:
         now=datetime.now(UTC),
         limits=SearchLimits(),
     )
+    if search.joined_types:
+        message = "Chained parameters and _has are for searches; name what is meant by parameters of its own."
+        raise invalid("search-not-supported", message, issue="not-supported")
     if search.criterion == EVERYTHING:
         raise invalid("criteria-missing", "The search has no criteria, so that everything matches; send some.")
     return await read_ids(reader, context.tenant.id, resource_type, search.criterion, limit=limit)
@@ -155,15 +168,26 @@ class _Links:
         return f"{url}?{encode_query(pairs)}" if pairs else url
 
 
-def _bundle(request: FhirRequest, search: SearchRequest, page: Page, links: list[tuple[str, str]]) -> bytes:
-    start = b'{"fullUrl":' + json_string(f"{request.base_url}/{search.resource_type}/")[:-1]
-    entries = [
-        b'%b%b","resource":%b%b' % (start, match.anchor.id.encode(), _shown(search, match.content.encode()), _ENTRY_END)
+def _matches(request: FhirRequest, search: SearchRequest, page: Page) -> list[bytes]:
+    start = _entry_start(request, search.resource_type)
+    return [
+        b'%b%b","resource":%b%b' % (start, match.anchor.id.encode(), _shown(search, match.content.encode()), _MATCH_END)
         for match in page.matches
     ]
-    if search.ignored:
-        entries.append(_ignored_entry(search.ignored))
-    return bundle("searchset", entries, total=None if search.total == "none" else page.total, links=links)
+
+
+def _included(request: FhirRequest, search: SearchRequest, included: Included) -> list[bytes]:
+    """What comes along is shown whole, for `_elements` are those of the matches; a summary is one of everything."""
+    starts = {name: _entry_start(request, name) for name, _ in included.entries}
+    return [
+        b'%b%b","resource":%b%b'
+        % (starts[name], match.anchor.id.encode(), summary_of(match.content.encode(), search.summary), _INCLUDE_END)
+        for name, match in included.entries
+    ]
+
+
+def _entry_start(request: FhirRequest, resource_type: str) -> bytes:
+    return b'{"fullUrl":' + json_string(f"{request.base_url}/{resource_type}/")[:-1]
 
 
 def _shown(search: SearchRequest, content: bytes) -> bytes:
@@ -172,8 +196,10 @@ def _shown(search: SearchRequest, content: bytes) -> bytes:
     return content if search.summary == "false" else summary_of(content, search.summary)
 
 
-def _ignored_entry(problems: Sequence[Problem]) -> bytes:
-    """What lenient handling left out, said in the Bundle. https://hl7.org/fhir/R4/search.html#errors"""
+def _told(problems: Sequence[Problem]) -> list[bytes]:
+    """What was left out, said in the Bundle. https://hl7.org/fhir/R4/search.html#errors"""
+    if not problems:
+        return []
     issues = [
         {
             "severity": "warning",
@@ -184,4 +210,4 @@ def _ignored_entry(problems: Sequence[Problem]) -> bytes:
         for problem in problems
     ]
     outcome = {"resourceType": "OperationOutcome", "issue": issues}
-    return msgspec.json.encode({"resource": outcome, "search": {"mode": "outcome"}})
+    return [msgspec.json.encode({"resource": outcome, "search": {"mode": "outcome"}})]

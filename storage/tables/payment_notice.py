@@ -22,6 +22,7 @@ payment_notice = resource_table(
     references("payment_id", "payment_reconciliation"),
     sa.Index(None, "tenant_id", "payment_id", "id"),
     sa.Index(None, "tenant_id", "request", "id"),
+    sa.Index(None, "tenant_id", "response", "id"),
     sa.Index(None, "tenant_id", "created_low", "created_high", "id"),
     sa.Index(None, "tenant_id", "status", "id"),
 )

@@ -365,6 +365,7 @@ CREATE INDEX payment_notice_tenant_id_created_low_created_high_id_idx ON billing
 CREATE INDEX payment_notice_tenant_id_last_updated_id_idx ON billing.payment_notice (tenant_id, last_updated, id);
 CREATE INDEX payment_notice_tenant_id_payment_id_id_idx ON billing.payment_notice (tenant_id, payment_id, id);
 CREATE INDEX payment_notice_tenant_id_request_id_idx ON billing.payment_notice (tenant_id, request, id);
+CREATE INDEX payment_notice_tenant_id_response_id_idx ON billing.payment_notice (tenant_id, response, id);
 CREATE INDEX payment_notice_tenant_id_status_id_idx ON billing.payment_notice (tenant_id, status, id);
 
 CREATE TABLE billing.payment_notice_index (

@@ -187,14 +187,49 @@ async def test_every_parameter_of_r4_is_claimed_with_the_type_and_the_url_of_its
 
 async def test_search_parameters_that_are_not_claimed_are_refused(statement: Json, hospital: Hospital) -> None:
     codes = {parameter["name"] for _, parameter in claimed_parameters(statement)}
-    unclaimed = ("_text", "_content", "_filter", "_has:ChargeItem:account:code", "_include", "_revinclude", "_type")
+    unclaimed = ("_text", "_content", "_filter", "_list", "_query", "_contained", "_type")
     for resource_type in TYPES:
         own = {each["name"] for each in resources_of(statement)[resource_type]["searchParam"]}
-        assert "searchInclude" not in resources_of(statement)[resource_type]
         for name in (*(codes - own), *unclaimed, "no-such-parameter"):
             answer = await hospital.http.get(resource_type, params={name: "a"})
             assert answer.status_code == 400, (resource_type, name)
             assert codes_of(body(answer))[0] in {"unknown-search-parameter", "search-not-supported"}
+
+
+async def test_each_include_is_served_if_and_only_if_it_is_claimed(statement: Json, hospital: Hospital) -> None:
+    links = {
+        f"{name}:{each.code}"
+        for name, mapper in MAPPERS.items()
+        for each in mapper.search_parameters
+        if each.type == "reference"
+    }
+    for resource_type in TYPES:
+        resource = resources_of(statement)[resource_type]
+        for name, key in (("_include", "searchInclude"), ("_revinclude", "searchRevInclude")):
+            claimed = set(resource[key])
+            for value in {*claimed, *links}:
+                answer = await hospital.http.get(resource_type, params={name: value})
+                assert answer.status_code == (200 if value in claimed else 400), (resource_type, name, value)
+                iterated = await hospital.http.get(resource_type, params={f"{name}:iterate": value})
+                assert iterated.status_code == 200 or value not in claimed
+
+
+async def test_chains_and_reverse_chains_are_served_between_the_types_that_are_claimed(
+    statement: Json, hospital: Hospital
+) -> None:
+    for resource_type in TYPES:
+        for claimed in resources_of(statement)[resource_type]["searchRevInclude"]:
+            if claimed == "*":
+                continue
+            source, code = claimed.split(":")
+            reverse = await hospital.http.get(resource_type, params={f"_has:{claimed}:_id": "nobody"})
+            assert (reverse.status_code, body(reverse)["total"]) == (200, 0)
+            chained = await hospital.http.get(source, params={f"{code}:{resource_type}._id": "nobody"})
+            assert (chained.status_code, body(chained)["total"]) == (200, 0)
+    for name in ("patient.name", "recipient:Patient.name", "status.name", "_has:Patient:link:_id", "_has:Invoice"):
+        answer = await hospital.http.get("Invoice", params={name: "a"})
+        assert answer.status_code == 400, name
+        assert codes_of(body(answer))[0] in {"search-not-supported", "unknown-search-parameter"}
 
 
 async def test_each_operation_answers_if_and_only_if_it_is_claimed(statement: Json, hospital: Hospital) -> None:

@@ -117,3 +117,59 @@ async def test_payments_are_found_once_by_account_in_the_extension_or_in_a_detai
     assert await tenant.find("PaymentReconciliation?account:missing=true") == ["p1", "p5"]
     page = await tenant.page("PaymentReconciliation?account=a1,a2&_total=accurate&_count=2")
     assert (page.total, page.more) == (3, True)
+
+
+async def test_a_chain_finds_by_what_is_referred_to(tenant: SearchedTenant) -> None:
+    assert await tenant.find("Invoice?account.identifier=http://his|one") == ["i1", "i3"]
+    assert await tenant.find("Invoice?account:Account.owner=Organization/clinic&status=draft") == ["i1", "i3"]
+    assert await tenant.find("ChargeItem?account.name=zah") == ["c3"]
+    assert await tenant.find("Invoice?charge.code=code-c3,code-c1") == ["i1", "i2"]
+    assert await tenant.find("PaymentReconciliation?account.identifier=one") == ["p3", "p4"]
+    assert await tenant.find("PaymentReconciliation?account.status=active") == ["p2", "p3", "p4"]
+    assert await tenant.find("PaymentReconciliation?invoice.status=issued") == ["p1"]
+    assert await tenant.find("PaymentReconciliation?invoice._id=i1") == ["p1"]
+    assert await tenant.find("Invoice?account.identifier:missing=true") == []
+    assert await tenant.find("Invoice?account.name:exact=Nobody") == []
+
+
+async def test_a_chain_can_have_several_links(tenant: SearchedTenant) -> None:
+    assert await tenant.find("PaymentReconciliation?invoice.account.name=ahmad") == ["p1"]
+    assert await tenant.find("Invoice?charge.account.identifier=two") == ["i2"]
+    assert await tenant.find("PaymentReconciliation?invoice.charge.account.owner=Organization/clinic") == ["p1"]
+
+
+async def test_a_reference_of_any_type_is_chained_to_what_is_kept_here(tenant: SearchedTenant) -> None:
+    assert await tenant.find("PaymentNotice?request:Invoice.status=draft") == ["n1"]
+    assert await tenant.find("PaymentNotice?request._id=i1") == ["n1"]
+    assert await tenant.find("PaymentNotice?request.status=draft,billable") == ["n1", "n3"]
+    assert await tenant.find("PaymentNotice?request.account.identifier=one,two") == ["n1", "n3"]
+
+
+async def test_has_finds_by_what_refers_to_it(tenant: SearchedTenant) -> None:
+    assert await tenant.find("Account?_has:Invoice:account:status=issued") == ["a2"]
+    assert await tenant.find("Account?_has:ChargeItem:account:code=code-c1") == ["a1"]
+    assert await tenant.find("Account?_has:PaymentReconciliation:account:status=draft") == ["a1", "a2"]
+    assert await tenant.find("Account?_has:PaymentReconciliation:account:_id=p2,p4") == ["a1", "a2"]
+    assert await tenant.find("Invoice?_has:PaymentReconciliation:invoice:_id=p1") == ["i1", "i2"]
+    assert await tenant.find("Invoice?_has:PaymentReconciliation:invoice:status=draft&status=draft") == ["i1"]
+    assert await tenant.find("Invoice?_has:PaymentNotice:request:status=draft") == ["i1"]
+    assert await tenant.find("Invoice?_has:PaymentNotice:request:_id=n1,n2,n3") == ["i1"]
+    assert await tenant.find("ChargeItem?_has:Invoice:charge:status:not=issued") == ["c1", "c2"]
+
+
+async def test_has_and_chains_can_be_within_each_other(tenant: SearchedTenant) -> None:
+    nested = "Account?_has:Invoice:account:_has:PaymentReconciliation:invoice:status=draft"
+    assert await tenant.find(nested) == ["a1", "a2"]
+    assert await tenant.find("Account?_has:Invoice:account:charge.code=code-c3") == ["a2"]
+    assert await tenant.find("ChargeItem?account._has:Invoice:account:status=issued") == ["c3"]
+    assert await tenant.find("Invoice?charge.status=billable&_has:PaymentNotice:request:_id=n1") == ["i1"]
+
+
+async def test_a_chained_search_is_counted_sorted_and_paged_as_any_other(tenant: SearchedTenant) -> None:
+    found, totals = [], set()
+    async for page in tenant.pages(
+        "PaymentReconciliation?account.status=active&_sort=-status&_count=1&_total=accurate"
+    ):
+        found += [match.anchor.id for match in page.matches]
+        totals.add(page.total)
+    assert (sorted(found), totals) == (["p2", "p3", "p4"], {3})

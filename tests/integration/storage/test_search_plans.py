@@ -13,7 +13,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from storage.pipeline import parameter
+from storage.pipeline import parameters
 from storage.search import Anchor, PageWanted, page_query
 from storage.search_criteria import Value, is_pointed
 from tests.database_server import DatabaseAccess, DatabaseServer
@@ -44,6 +44,21 @@ SELECT 'TENANT', 'i' || n, 1, '2026-01-01'::timestamptz + n * interval '1 second
     CASE WHEN n % 10 > 0 THEN to_char('2024-01-01'::date + (n % 700), 'YYYY-MM-DD') END,
     'a' || 1 + n % (ROWS / 10), '{}'
 FROM generate_series(1, ROWS) AS n;
+INSERT INTO billing.invoice_line (tenant_id, invoice_id, position, charge_item_id, residue)
+SELECT 'TENANT', 'i' || n, 0, 'c' || n, '{}' FROM generate_series(1, ROWS) AS n;
+INSERT INTO billing.payment_reconciliation (tenant_id, id, version, last_updated, status, created, payment_account_id,
+    residue)
+SELECT 'TENANT', 'p' || n, 1, '2026-01-01'::timestamptz + n * interval '1 second', 'active',
+    to_char('2024-01-01'::date + (n % 700), 'YYYY-MM-DD'), CASE WHEN n % 2 = 0 THEN 'a' || 1 + n % (ROWS / 10) END, '{}'
+FROM generate_series(1, ROWS) AS n;
+INSERT INTO billing.payment_detail (tenant_id, payment_id, position, request, residue)
+SELECT 'TENANT', 'p' || n, 0, CASE WHEN n % 3 > 0 THEN 'Invoice/i' || n ELSE 'Account/a' || 1 + n % (ROWS / 10) END,
+    '{}' FROM generate_series(1, ROWS) AS n;
+INSERT INTO billing.payment_notice (tenant_id, id, version, last_updated, status, request, response, residue)
+SELECT 'TENANT', 'n' || n, 1, '2026-01-01'::timestamptz + n * interval '1 second', 'active', 'Invoice/i' || n,
+    'PaymentReconciliation/p' || n, '{}' FROM generate_series(1, ROWS / 10) AS n;
+INSERT INTO billing.account_index (tenant_id, id, parameter, position, system, value)
+SELECT 'TENANT', 'a' || n, 'identifier', '{0}', 'http://his', n::text FROM generate_series(1, ROWS / 10) AS n;
 INSERT INTO billing.resource_versions (tenant_id, resource_type, id, version, last_updated, interaction, content,
     mapper_version, created_by)
 SELECT tenant_id, 'Invoice', id, 1, last_updated, 'create', '{}', 1, 'test' FROM billing.invoice
@@ -67,9 +82,12 @@ def plan_of(access: DatabaseAccess, search: str, after: tuple[str | None, ...] |
     asked = read(resource_type, query)
     anchor = None if after is None else Anchor(after, "i5")
     wanted = PageWanted(resource_type, asked.criterion, asked.sort, 20, anchor)
+    return explained(access, wanted, "generic" if is_pointed(asked.criterion.shape) else "custom")
+
+
+def explained(access: DatabaseAccess, wanted: PageWanted, mode: str) -> Any:
     statement, values = page_query(TENANT, wanted)
     with psycopg.connect(access.app, autocommit=True) as connection:
-        mode = "generic" if is_pointed(asked.criterion.shape) else "custom"
         connection.execute(f"SET plan_cache_mode = force_{mode}_plan")
         connection.execute("SELECT set_config('billing.tenant', %s, false)", (TENANT,))
         connection.execute(b"PREPARE search AS " + statement.sql)
@@ -80,9 +98,30 @@ def plan_of(access: DatabaseAccess, search: str, after: tuple[str | None, ...] |
 
 
 def _literal(value: Value) -> str:
-    text = parameter(value)
+    [text] = parameters([value])
     assert text is not None
     return "'" + text.decode().replace("'", "''") + "'"
+
+
+@pytest.mark.parametrize(
+    ("resource_type", "parameter"),
+    [
+        ("Invoice", "_include=*"),
+        ("Invoice", "_revinclude=*"),
+        ("Account", "_revinclude=*"),
+        ("ChargeItem", "_include=*"),
+        ("ChargeItem", "_revinclude=*"),
+        ("PaymentReconciliation", "_include=*"),
+    ],
+)
+def test_what_comes_along_is_found_by_indexes(filled: DatabaseAccess, resource_type: str, parameter: str) -> None:
+    letter = {"Invoice": "i", "Account": "a", "ChargeItem": "c", "PaymentReconciliation": "p"}[resource_type]
+    for include in read(resource_type, parameter).includes:
+        criterion = include.criterion([f"{letter}{number}" for number in range(1, 21)])
+        plan = explained(filled, PageWanted(include.finds, criterion, (), 2000), "generic")
+        sequential = [node["Relation Name"] for node in nodes(plan) if node["Node Type"] == "Seq Scan"]
+        assert sequential == [], (include, json.dumps(plan, indent=1))
+        assert rows_touched(plan) <= 2000, (include, json.dumps(plan, indent=1))
 
 
 def nodes(plan: Any) -> Iterator[Any]:
@@ -137,6 +176,21 @@ def rows_touched(plan: Any) -> Any:
         ("Invoice?_sort=-_lastUpdated", ("2026-01-01 03:00:00+00",)),
         ("Invoice?patient=7&_sort=-date", ("2024-06-01 00:00:00+00", "2024-06-01 23:59:59.999999+00")),
         ("Invoice?account=a7", ()),
+        ("Invoice?charge=c7", None),
+        ("PaymentReconciliation?invoice=i7", None),
+        ("PaymentReconciliation?account=a7", None),
+        ("Invoice?account.identifier=http://his|7", None),
+        ("Invoice?account.identifier=http://his|7&status=issued&_sort=-date", None),
+        ("Invoice?charge.identifier=77", None),
+        ("Invoice?charge.account.identifier=77", None),
+        ("PaymentReconciliation?invoice._id=i7", None),
+        ("PaymentReconciliation?invoice.account=a7", None),
+        ("PaymentReconciliation?account.identifier=77", None),
+        ("Account?_has:Invoice:account:_id=i7", None),
+        ("Account?_has:ChargeItem:account:identifier=77&_sort=name", None),
+        ("Invoice?_has:PaymentReconciliation:invoice:_id=p7", None),
+        ("Invoice?account=a7&_has:PaymentReconciliation:invoice:status=active", None),
+        ("Account?_id=a7&_has:PaymentReconciliation:account:status=active", None),
         ("Invoice?", ()),
     ],
 )

@@ -51,7 +51,7 @@ def test_an_unknown_parameter_is_refused_and_the_known_ones_are_listed() -> None
 
 def test_all_problems_are_found_at_once() -> None:
     codes = [
-        code for code, _ in refused("Invoice?what=1&date=yesterday&status:text=x&_count=many&_include=*&_sort=nothing")
+        code for code, _ in refused("Invoice?what=1&date=yesterday&status:text=x&_count=many&_filter=x&_sort=nothing")
     ]
     assert codes == [
         "unknown-search-parameter",
@@ -122,14 +122,14 @@ def test_a_modifier_that_is_not_supported_is_refused_and_the_supported_ones_are_
 
 
 @pytest.mark.parametrize(
-    "name", ["_include", "_revinclude:iterate", "_has:Invoice:account:status", "account.status", "_text", "_filter"]
+    "name", ["_include", "_revinclude:iterate", "_has:Invoice:account:status", "patient.name", "_text", "_filter"]
 )
 def test_what_is_not_supported_yet_is_refused_as_that(name: str) -> None:
     assert [code for code, _ in refused(f"Invoice?{name}=a")] == ["search-not-supported"]
 
 
 def test_lenient_handling_says_what_it_ignored_and_leaves_it_out_of_the_link() -> None:
-    search = read("Invoice?what=1&status=issued&_include=*&status:text=x&_count=5000", lenient=True)
+    search = read("Invoice?what=1&status=issued&_text=x&status:text=x&_count=5000", lenient=True)
     assert [problem.code for problem in search.ignored] == [
         "unknown-search-parameter",
         "search-not-supported",
@@ -203,6 +203,75 @@ def test_every_declared_parameter_can_be_searched_and_knows_missing(resource_typ
     [parameter] = [each for each in mapper_for(resource_type).search_parameters if each.code == code]
     assert read(f"{resource_type}?{code}={examples[parameter.type]}").applied
     assert read(f"{resource_type}?{code}:missing=true").applied
+
+
+@pytest.mark.parametrize(
+    ("search", "joined"),
+    [
+        ("Invoice?account.identifier=a", {"Account"}),
+        ("Invoice?account:Account.owner=a", {"Account"}),
+        ("Invoice?charge.account.name:exact=a", {"ChargeItem", "Account"}),
+        ("PaymentNotice?request.totalgross=ge5", {"Invoice"}),
+        ("PaymentNotice?request.status=draft", set(MAPPERS)),
+        ("Account?_has:Invoice:account:status=issued", {"Invoice"}),
+        (
+            "Account?_has:Invoice:account:_has:PaymentReconciliation:invoice:status=active",
+            {"Invoice", "PaymentReconciliation"},
+        ),
+        ("Account?_has:Invoice:account:charge.code:not=a", {"Invoice", "ChargeItem"}),
+        ("ChargeItem?account._has:Invoice:account:status=issued", {"Account", "Invoice"}),
+    ],
+)
+def test_a_chain_knows_what_types_it_asks_about(search: str, joined: set[str]) -> None:
+    found = read(search)
+    assert found.joined_types == joined
+    assert read(f"{search.partition('?')[0]}?{found.query}") == found
+
+
+@pytest.mark.parametrize(
+    ("search", "code"),
+    [
+        ("Invoice?account.nothing=a", "unknown-search-parameter"),
+        ("Invoice?nothing.status=a", "unknown-search-parameter"),
+        ("Invoice?status.status=a", "search-not-supported"),
+        ("Invoice?account:Invoice.status=a", "search-not-supported"),
+        ("Invoice?account.name:not=a", "search-modifier-not-supported"),
+        ("Invoice?account.period=x", "search-value-invalid"),
+        ("Invoice?_has:ChargeItem:account:status=a", "search-not-supported"),
+        ("Invoice?_has:Patient:account:status=a", "search-not-supported"),
+        ("Account?_has:Invoice:account=a", "unknown-search-parameter"),
+        ("Invoice?account._has:Invoice:account:account._has:Invoice:account:account._id=a", "search-not-supported"),
+        ("Invoice?_include=Invoice:patient", "search-not-supported"),
+        ("Invoice?_include=ChargeItem:account", "search-not-supported"),
+        ("Invoice?_include=Invoice:account:ChargeItem", "search-not-supported"),
+        ("Invoice?_include=Invoice", "search-not-supported"),
+        ("Invoice?_revinclude=Invoice:account", "search-not-supported"),
+        ("Invoice?_include:recurse=*", "search-modifier-not-supported"),
+        ("Invoice?_include=*&_summary=text", "search-value-invalid"),
+    ],
+)
+def test_a_chain_or_an_include_that_leads_nowhere_is_refused(search: str, code: str) -> None:
+    assert [code for code, _ in refused(search)] == [code]
+
+
+def test_includes_are_the_references_to_types_that_are_kept_here() -> None:
+    def included(search: str) -> set[tuple[str, str, str]]:
+        return {(each.source, each.parameter.code, each.finds) for each in read(search).includes}
+
+    assert included("Invoice?_include=*") == {
+        ("Invoice", "account", "Account"),
+        ("Invoice", "charge", "ChargeItem"),
+    }
+    assert included("Invoice?_include=Invoice:charge&_include=Invoice:charge:ChargeItem") == {
+        ("Invoice", "charge", "ChargeItem")
+    }
+    assert included("Invoice?_revinclude=*") == {
+        ("PaymentReconciliation", "invoice", "PaymentReconciliation"),
+        ("PaymentNotice", "request", "PaymentNotice"),
+        ("PaymentNotice", "response", "PaymentNotice"),
+    }
+    assert included("PaymentReconciliation?_include:iterate=Invoice:account") == {("Invoice", "account", "Account")}
+    assert included("Account?_include=*") == set()
 
 
 def test_encoding_and_decoding_a_query_are_inverse() -> None:
