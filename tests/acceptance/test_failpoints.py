@@ -1,0 +1,354 @@
+"""Kills between any two SQL statements of every command.
+
+The connection is lost after 0, 1, 2 ... statements of a command, as it is when the process is killed there. Nothing may
+be written, but for the kill after COMMIT, which writes everything; the client repeats what was not answered, and then
+it has happened exactly once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from billing.check_ledger import check_ledger
+from ledger.errors import Category
+from storage.pipeline import Statement
+from storage.transaction import Database
+from tests.acceptance import documents
+from tests.acceptance.books import Books, Reader, Request, Snapshot, id_of, pay
+from tests.acceptance.documents import Document
+
+PATIENT = "Patient/1"
+INSURER = "Organization/insurer"
+KILLS_OF_A_TENANT = 10
+"""Then a new one: all that a tenant has is compared after each kill."""
+
+
+@dataclass(slots=True)
+class Kill:
+    """Loses the connection after so many statements of a transaction; counts what was to be sent."""
+
+    after: int | None = None
+    counted: int = 0
+    is_dead: bool = False
+
+    async def __call__(self, statements: Sequence[tuple[Statement, Sequence[Any]]]) -> int | None:
+        left = None if self.after is None else self.after - self.counted
+        self.counted += len(statements)
+        if self.is_dead or left is None or left > len(statements):
+            return None
+        self.is_dead = True
+        return left
+
+
+@dataclass(slots=True)
+class Case:
+    """What a command needs to be there, in a tenant that has issued an invoice before."""
+
+    books: Books
+    made: int = 0
+
+    @classmethod
+    async def open(cls, database: Database) -> Case:
+        case = cls(await Books.open(database))
+        await case.invoice()
+        return case
+
+    def key(self) -> str:
+        """A new Idempotency-Key or identifier."""
+        self.made += 1
+        return f"key-{self.made}"
+
+    async def account(self) -> str:
+        return id_of(await self.books.create(documents.account(PATIENT, "AFN")))
+
+    async def charge(self, account_id: str, amount: int = 1000, **more: Any) -> str:
+        document = documents.charge(PATIENT, account_id=account_id, price=(amount, "AFN"), **more)
+        return id_of(await self.books.create(document))
+
+    async def invoice(self, status: str = "issued", *, charges: int = 2, share: int = 0) -> tuple[str, str]:
+        """(invoice, account)"""
+        account_id = await self.account()
+        lines = [documents.line(await self.charge(account_id)) for _ in range(charges)]
+        shares = [(INSURER, share, "AFN")] if share else None
+        document = documents.invoice(lines, status=status, account_id=account_id, shares=shares)
+        return id_of(await self.books.create(document)), account_id
+
+    async def payment(self) -> str:
+        """Mobile money that lies in clearing."""
+        request = pay(f"Account/{await self.account()}", 700, "AFN", key=self.key(), method="mobile-money")
+        return id_of(await self.books.send(request))
+
+    async def changed(self, resource_type: str, id_: str, **elements: Any) -> Request:
+        document: Document = {**await self.books.read(resource_type, id_), **elements}
+        return Request("update", f"{resource_type}/{id_}", document, self.key())
+
+    def creating(self, document: Document) -> Request:
+        return Request("create", document["resourceType"], document, self.key())
+
+
+async def open_account(case: Case) -> Request:
+    return case.creating(documents.account(PATIENT, "KWD"))
+
+
+async def change_account(case: Case) -> Request:
+    return await case.changed("Account", await case.account(), status="inactive")
+
+
+async def delete_account(case: Case) -> Request:
+    return Request("delete", f"Account/{await case.account()}", {}, case.key())
+
+
+async def capture_charge(case: Case) -> Request:
+    return case.creating(documents.charge(PATIENT, account_id=await case.account(), price=(1050, "AFN")))
+
+
+async def capture_charge_with_a_business_key(case: Case) -> Request:
+    document = documents.charge(PATIENT, account_id=await case.account(), price=(1050, "AFN"), key=case.key())
+    return Request("create", "ChargeItem", document)
+
+
+async def capture_charge_of_no_account(case: Case) -> Request:
+    case.made += 1
+    patient = f"Patient/p{case.made}"
+    await case.books.create(documents.account(patient, "AFN"))
+    return case.creating(documents.charge(patient, price=(1050, "AFN")))
+
+
+async def change_price_of_charge(case: Case) -> Request:
+    charge_id = await case.charge(await case.account())
+    return await case.changed("ChargeItem", charge_id, priceOverride=documents.money(77, "AFN"))
+
+
+async def move_charge_to_another_account(case: Case) -> Request:
+    charge_id = await case.charge(await case.account())
+    account = [{"reference": f"Account/{await case.account()}"}]
+    return await case.changed("ChargeItem", charge_id, account=account)
+
+
+async def abort_charge(case: Case) -> Request:
+    return await case.changed("ChargeItem", await case.charge(await case.account()), status="aborted")
+
+
+async def delete_planned_charge(case: Case) -> Request:
+    charge_id = await case.charge(await case.account(), status="planned")
+    return Request("delete", f"ChargeItem/{charge_id}", {}, case.key())
+
+
+async def draft_invoice(case: Case) -> Request:
+    account_id = await case.account()
+    lines = [documents.line(await case.charge(account_id)), documents.line(await case.charge(account_id))]
+    return case.creating(documents.invoice(lines, account_id=account_id))
+
+
+async def create_issued_invoice(case: Case) -> Request:
+    account_id = await case.account()
+    components = [
+        documents.component("base", amount=1000),
+        documents.component("discount", factor="0.1"),
+        documents.component("tax", factor="0.05", code="VAT"),
+    ]
+    lines = [
+        documents.line(await case.charge(account_id), components),
+        documents.line(None, [documents.component("base", amount=300)]),
+    ]
+    shares = [(INSURER, 200, "AFN")]
+    return case.creating(documents.invoice(lines, status="issued", account_id=account_id, shares=shares))
+
+
+async def change_draft(case: Case) -> Request:
+    invoice_id, account_id = await case.invoice("draft")
+    lines = [documents.line(await case.charge(account_id))]
+    return Request(
+        "update", f"Invoice/{invoice_id}", documents.invoice(lines, account_id=account_id, note="one only"), case.key()
+    )
+
+
+async def issue_by_update(case: Case) -> Request:
+    invoice_id, _ = await case.invoice("draft")
+    return await case.changed("Invoice", invoice_id, status="issued")
+
+
+async def issue_invoice(case: Case) -> Request:
+    invoice_id, _ = await case.invoice("draft")
+    return Request("issue", f"Invoice/{invoice_id}", {}, case.key())
+
+
+async def cancel_invoice(case: Case) -> Request:
+    invoice_id, _ = await case.invoice()
+    return Request("cancel", f"Invoice/{invoice_id}", {"reason": "a mistake"}, case.key())
+
+
+async def cancel_by_update(case: Case) -> Request:
+    invoice_id, _ = await case.invoice()
+    return await case.changed("Invoice", invoice_id, status="cancelled", cancelledReason="a mistake")
+
+
+async def cancel_draft(case: Case) -> Request:
+    invoice_id, _ = await case.invoice("draft")
+    return Request("cancel", f"Invoice/{invoice_id}", {"reason": "a mistake"}, case.key())
+
+
+async def delete_draft(case: Case) -> Request:
+    invoice_id, _ = await case.invoice("draft")
+    return Request("delete", f"Invoice/{invoice_id}", {}, case.key())
+
+
+async def post_payment_on_invoice(case: Case) -> Request:
+    invoice_id, _ = await case.invoice(share=500)
+    return pay(f"Invoice/{invoice_id}", 1500, "AFN", key=case.key(), tendered=2000)
+
+
+async def post_payment_of_payer(case: Case) -> Request:
+    invoice_id, _ = await case.invoice(share=500)
+    payer = {"reference": INSURER}
+    return pay(f"Invoice/{invoice_id}", 800, "AFN", key=case.key(), method="bank-transfer", payer=payer)
+
+
+async def post_payment_on_account(case: Case) -> Request:
+    _, account_id = await case.invoice()
+    lines = [documents.line(await case.charge(account_id, 300))]
+    await case.books.create(documents.invoice(lines, status="issued", account_id=account_id))
+    return pay(f"Account/{account_id}", 5000, "AFN", key=case.key(), method="mobile-money")
+
+
+async def receive_remittance(case: Case) -> Request:
+    return case.creating(await _remittance(case))
+
+
+async def receive_remittance_with_an_identifier(case: Case) -> Request:
+    return Request("create", "PaymentReconciliation", await _remittance(case, reference=case.key()))
+
+
+async def post_stored_payment(case: Case) -> Request:
+    document = await _remittance(case, status="draft")
+    payment_id = id_of(await case.books.create(document))
+    return await case.changed("PaymentReconciliation", payment_id, status="active")
+
+
+async def _remittance(case: Case, **more: Any) -> Document:
+    first, _ = await case.invoice(share=900)
+    second, account_id = await case.invoice()
+    details = [
+        documents.detail("payment", f"Invoice/{first}", 900, "AFN"),
+        documents.detail("payment", f"Invoice/{second}", 50, "AFN"),
+        documents.detail("advance", f"Account/{account_id}", 25, "AFN"),
+    ]
+    more = {"issuer": INSURER, "on": "2026-01-15", "method": "cheque", **more}
+    return documents.payment(1000, "AFN", details=details, **more)
+
+
+async def change_note_of_payment(case: Case) -> Request:
+    return await case.changed("PaymentReconciliation", await case.payment(), disposition="by hand")
+
+
+async def note_payment(case: Case) -> Request:
+    return case.creating(documents.notice(await case.payment(), 700, "AFN", payment_status="paid"))
+
+
+async def clear_payment(case: Case) -> Request:
+    return case.creating(documents.notice(await case.payment(), 700, "AFN", payment_status="cleared"))
+
+
+async def take_clearing_back(case: Case) -> Request:
+    document = documents.notice(await case.payment(), 700, "AFN", payment_status="cleared")
+    notice_id = id_of(await case.books.create(document))
+    return await case.changed("PaymentNotice", notice_id, status="cancelled")
+
+
+async def delete_notice(case: Case) -> Request:
+    document = documents.notice(await case.payment(), 700, "AFN", payment_status="paid")
+    return Request("delete", f"PaymentNotice/{id_of(await case.books.create(document))}", {}, case.key())
+
+
+COMMANDS: tuple[Callable[[Case], Awaitable[Request]], ...] = (
+    open_account,
+    change_account,
+    delete_account,
+    capture_charge,
+    capture_charge_with_a_business_key,
+    capture_charge_of_no_account,
+    change_price_of_charge,
+    move_charge_to_another_account,
+    abort_charge,
+    delete_planned_charge,
+    draft_invoice,
+    create_issued_invoice,
+    change_draft,
+    issue_by_update,
+    issue_invoice,
+    cancel_invoice,
+    cancel_by_update,
+    cancel_draft,
+    delete_draft,
+    post_payment_on_invoice,
+    post_payment_of_payer,
+    post_payment_on_account,
+    receive_remittance,
+    receive_remittance_with_an_identifier,
+    post_stored_payment,
+    change_note_of_payment,
+    note_payment,
+    clear_payment,
+    take_clearing_back,
+    delete_notice,
+)
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.__name__)
+async def test_a_kill_after_any_statement_loses_nothing_and_doubles_nothing(
+    command: Callable[[Case], Awaitable[Request]], app: Database, auditor: Database, reader: Reader
+) -> None:
+    case = await Case.open(app)
+    tenants = [case.books.tenant_id]
+    added, statements = await _undisturbed(command, case, reader)
+    for after in range(statements + 1):
+        if after % KILLS_OF_A_TENANT == 0:
+            case = await Case.open(app)
+            tenants.append(case.books.tenant_id)
+        await _kill_and_repeat(await command(case), after, case.books, reader, added, is_last=after == statements)
+    assert await check_ledger(auditor, tenants) == []
+    print(f"{command.__name__}: {statements + 1} kills")
+
+
+async def _kill_and_repeat(
+    request: Request, after: int, books: Books, reader: Reader, added: dict[str, int], *, is_last: bool
+) -> None:
+    before = reader.snapshot(books.tenant_id)
+    books.database.failpoint = Kill(after)
+    refusal = await books.refusal(request)
+    books.database.failpoint = None
+    assert (refusal.category, refusal.code) == (Category.UNAVAILABLE, "database-unavailable")
+    assert _added(before, reader.snapshot(books.tenant_id)) == (added if is_last else {}), after
+    answer = await books.send(request)
+    assert _is_repetition(answer) is is_last
+    done = reader.snapshot(books.tenant_id)
+    assert _added(before, done) == added, after
+    assert _is_repetition(await books.send(request))
+    assert reader.snapshot(books.tenant_id) == done
+
+
+async def _undisturbed(
+    command: Callable[[Case], Awaitable[Request]], case: Case, reader: Reader
+) -> tuple[dict[str, int], int]:
+    """How many rows the command adds to each table that it changes, and with how many statements."""
+    request = await command(case)
+    before = reader.snapshot(case.books.tenant_id)
+    counter = Kill()
+    case.books.database.failpoint = counter
+    answer = await case.books.send(request)
+    case.books.database.failpoint = None
+    assert not _is_repetition(answer)
+    return _added(before, reader.snapshot(case.books.tenant_id)), counter.counted
+
+
+def _added(before: Snapshot, after: Snapshot) -> dict[str, int]:
+    """Table -> how many rows it has more, for tables that say anything else."""
+    return {name: after[name][0] - before[name][0] for name in before if before[name] != after[name]}
+
+
+def _is_repetition(answer: dict[str, Any]) -> bool:
+    return answer["replayed"] or [change[3] for change in answer["changes"]] == ["existing"]
