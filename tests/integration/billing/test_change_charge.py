@@ -74,7 +74,8 @@ async def test_the_same_again_makes_no_version(hospital: Hospital) -> None:
 async def test_other_zeros_of_a_decimal_are_kept(hospital: Hospital) -> None:
     charge = await hospital.charge(await hospital.account(), "100", quantity={"value": Decimal(2)})
     changed = await hospital.update(charge | {"quantity": {"value": Decimal("2.00")}})
-    assert str(changed["quantity"]["value"]) == "2.00"
+    assert changed["meta"]["versionId"] == "2"
+    assert str((await hospital.read(charge))["quantity"]["value"]) == "2.00"
     assert len(await hospital.booked(CAPTURED)) == 2
 
 

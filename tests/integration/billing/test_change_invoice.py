@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import pytest
 
 from tests.integration.billing.hospital import (
@@ -114,6 +116,24 @@ async def test_a_client_that_drops_zeros_and_what_the_server_owns_may_still_add_
     assert legal_number(changed) == legal_number(invoice)
     assert {**changed, "meta": {}, "note": []} == {**invoice, "meta": {}, "note": []}
     assert str(changed["totalGross"]["value"]) == "100.50"
+
+
+async def test_the_order_of_extensions_says_nothing(hospital: Hospital) -> None:
+    due = own_extension("invoice-due-date", valueDate="2026-12-31")
+    other = {"url": "https://his.example.org/ward", "valueString": "7"}
+    account = await hospital.account()
+    invoice = await hospital.issued(account, own_line("1"), extension=[due, other])
+    changed = await hospital.update(invoice | {"extension": [other], "note": [{"text": "round the ward"}]})
+    assert changed["extension"] == invoice["extension"]
+
+
+async def test_other_zeros_in_a_draft_are_kept_on_its_lines(hospital: Hospital) -> None:
+    account = await hospital.account()
+    draft = await hospital.draft(account, own_line("100", component("tax", factor="0.05")))
+    draft["lineItem"][0]["priceComponent"][1]["factor"] = Decimal("0.050")
+    await hospital.update(draft)
+    issued = await hospital.issue(draft)
+    assert str(issued["lineItem"][0]["priceComponent"][1]["factor"]) == "0.050"
 
 
 async def test_other_systems_may_number_an_issued_invoice_later(hospital: Hospital) -> None:
