@@ -33,7 +33,7 @@ def capability_statement(served: Served) -> dict[str, Any]:
         "software": {"name": "Billing", "version": VERSION},
         "implementation": {"description": "This server", "url": served.base_url},
         "fhirVersion": FHIR_VERSION,
-        "format": ["application/fhir+json", "json"],
+        "format": ["application/fhir+json", "application/fhir+xml", "json", "xml"],
         "rest": [
             {
                 "mode": "server",

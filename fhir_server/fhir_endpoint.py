@@ -10,23 +10,25 @@ from http import HTTPStatus
 from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope, Send
 
+from fhir_server.answer_form import AnswerForm
 from fhir_server.authorization.smart_scopes import scopes_of
 from fhir_server.authorization.tenant import tenant_of
 from fhir_server.authorization.token import AccessToken
 from fhir_server.execution import carry_out
 from fhir_server.faults import log_fault, request_id
-from fhir_server.fhir_request import FhirRequest, query_of, take
+from fhir_server.fhir_request import FhirRequest, query_of
 from fhir_server.idempotency import check_key
-from fhir_server.media_types import check_sent, check_wanted, preferences_of
+from fhir_server.media_types import Format, check_form, format_sent, preferences_of
 from fhir_server.outcomes import headers_of, outcome_of, status_of, unexpected_outcome
 from fhir_server.preconditions import NO_CONDITIONS, Conditions, conditions_of
-from fhir_server.request_body import read_body
-from fhir_server.responses import CONTENT_TYPE, NOT_STORED, Answer, Header, pretty
+from fhir_server.request_body import decompressed, read_body
+from fhir_server.responses import NOT_STORED, Answer, Header
 from fhir_server.route import Route
 from fhir_server.service import Service
 from ledger.errors import Refusal
 from ledger.tenant import Tenant
 from mappers.r4.json_text import decode
+from mappers.r4.xml_text import json_of_xml
 
 Headers = dict[bytes, bytes]
 
@@ -39,12 +41,10 @@ class FhirEndpoint:
         self._service = service
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        method: str = scope["method"]
-        wants_pretty = False
+        sent: Headers = dict(scope["headers"])
+        form = AnswerForm(sent)
         try:
-            query = query_of(scope["query_string"])
-            wants_pretty = take(query, "_pretty") == "true"
-            status, headers, body = await self._respond(scope, receive, query)
+            status, headers, body = await self._respond(scope, receive, sent, form)
         except Refusal as refusal:
             status, headers = status_of(refusal), [*headers_of(refusal), NOT_STORED]
             body = outcome_of(refusal.problems)
@@ -53,21 +53,22 @@ class FhirEndpoint:
         except Exception as error:  # whatever it is, the client gets an OperationOutcome
             log_fault(error)
             status, headers, body = 500, [NOT_STORED], unexpected_outcome(request_id.get())
-        if wants_pretty and body:
-            body = pretty(body)
-        await _send(send, status, headers, body, is_head=method == "HEAD")
+        if body:
+            described, body = form.rendered(body)
+            headers = [*described, *headers]
+        await _send(send, status, headers, body, is_head=scope["method"] == "HEAD")
 
     async def _respond(
-        self, scope: Scope, receive: Receive, query: list[tuple[str, str]]
+        self, scope: Scope, receive: Receive, headers: Headers, form: AnswerForm
     ) -> tuple[int, list[Header], bytes]:
-        headers: Headers = dict(scope["headers"])
-        wanted_format = take(query, "_format") if query else None
+        query = query_of(scope["query_string"])
+        form.take_from(query)
         path: str = scope["path_params"].get("path", "")
         match = self._service.routes.match(scope["method"], path)
         route = match.route
         scope["billing.route"] = route.name
         token, tenant = (_NOBODY, _NO_TENANT) if route.is_open else await self._authorize(headers)
-        check_wanted(_text(headers, b"accept"), wanted_format)
+        form.check()
         request = FhirRequest(
             scope["method"],
             route.name,
@@ -84,7 +85,7 @@ class FhirEndpoint:
         )
         route.check_token(request)
         if route.body:
-            await self._read_body(route, request, headers, receive)
+            await self._read_body(route, request, headers, receive, form)
         answer = await carry_out(self._service, route, request)
         return _response(request, answer)
 
@@ -92,24 +93,30 @@ class FhirEndpoint:
         token = self._service.verifier.verify_header(_text(headers, b"authorization"))
         return token, await tenant_of(self._service.tenants, token)
 
-    async def _read_body(self, route: Route, request: FhirRequest, headers: Headers, receive: Receive) -> None:
+    async def _read_body(
+        self, route: Route, request: FhirRequest, headers: Headers, receive: Receive, form: AnswerForm
+    ) -> None:
         if request.method == "POST" and b"idempotency-key" in headers and route.body != "form":
             request.idempotency_key = check_key(_text(headers, b"idempotency-key"))
+        body = await self._bytes_sent(headers, receive)
+        content_type = _text(headers, b"content-type")
+        if route.body == "form":
+            if body:
+                check_form(content_type)
+            fields = query_of(body)
+            form.take_from(fields)
+            form.check()
+            request.query += fields
+        elif body or route.body != "json?":
+            # What came as XML is JSON for everything that follows.
+            content = json_of_xml(body) if format_sent(content_type) is Format.XML else body
+            request.document, request.body = decode(content), content
+
+    async def _bytes_sent(self, headers: Headers, receive: Receive) -> bytes:
+        bytes_max = self._service.settings.max_body_bytes
         content_length = headers.get(b"content-length")
-        body = await read_body(
-            receive,
-            None if content_length is None else content_length.decode("latin-1"),
-            self._service.settings.max_body_bytes,
-        )
-        if not body and route.body == "json?":
-            return
-        is_form = route.body == "form"
-        if body or not is_form:
-            check_sent(_text(headers, b"content-type"), _text(headers, b"content-encoding"), form=is_form)
-        if is_form:
-            request.query += query_of(body)
-        else:
-            request.document, request.body = decode(body), body
+        body = await read_body(receive, None if content_length is None else content_length.decode("latin-1"), bytes_max)
+        return decompressed(body, _text(headers, b"content-encoding"), bytes_max) if body else body
 
 
 def _conditions(headers: Headers) -> Conditions:
@@ -136,7 +143,7 @@ def _response(request: FhirRequest, answer: Answer) -> tuple[int, list[Header], 
 
 async def _send(send: Send, status: int, headers: list[Header], body: bytes, *, is_head: bool) -> None:
     if body:
-        headers = [CONTENT_TYPE, (b"content-length", b"%d" % len(body)), *headers]
+        headers = [(b"content-length", b"%d" % len(body)), *headers]
     elif status not in {HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED}:
         headers = [(b"content-length", b"0"), *headers]
     await send({"type": "http.response.start", "status": int(status), "headers": headers})

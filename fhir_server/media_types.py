@@ -5,6 +5,7 @@ https://hl7.org/fhir/R4/http.html#mime-type and https://hl7.org/fhir/R4/http.htm
 
 from __future__ import annotations
 
+import re
 from enum import Enum
 from functools import lru_cache
 from typing import NamedTuple
@@ -12,13 +13,28 @@ from typing import NamedTuple
 from ledger.errors import Category, Refusal, invalid, refuse
 
 FHIR_JSON = "application/fhir+json"
+FHIR_XML = "application/fhir+xml"
 FORM = "application/x-www-form-urlencoded"
 
-_JSON_TYPES = frozenset({FHIR_JSON, "application/json", "application/json+fhir", "text/json"})
-_JSON_RANGES = _JSON_TYPES | {"*/*", "application/*"}
+
+class Format(Enum):
+    """The forms that a resource is read and answered in."""
+
+    JSON = "json"
+    XML = "xml"
+
+
+_TYPES = {
+    Format.JSON: frozenset({FHIR_JSON, "application/json", "application/json+fhir", "text/json"}),
+    Format.XML: frozenset({FHIR_XML, "application/xml", "application/xml+fhir", "text/xml"}),
+}
+_RANGES = {each: names | {"*/*", "application/*"} for each, names in _TYPES.items()}
 # In a query string `+` is a space, so that `_format=application/fhir+json` arrives with one.
-_JSON_FORMATS = _JSON_TYPES | {"json", "application/fhir json", "application/json fhir"}
+_NAMES = {each: names | {each.value, *(name.replace("+", " ") for name in names)} for each, names in _TYPES.items()}
 _FHIR_VERSIONS = frozenset({"4.0", "4.0.1"})
+_UTF_8 = frozenset({"utf-8", "utf8"})
+_QUALITY = re.compile(r"(0|1)(?:\.([0-9]{0,3}))?")
+_BEST = 1000
 
 
 class ReturnPreference(Enum):
@@ -44,51 +60,79 @@ class _MediaRange(NamedTuple):
 
 
 @lru_cache(maxsize=256)
-def accepts_json(accept: str) -> bool:
-    """Whether an Accept header allows FHIR JSON in UTF-8; an empty one does."""
+def format_wanted(accept: str, named: str | None) -> Format | None:
+    """The form that the client wants most of those there are, or None; `named` is `_format`, which overrides Accept."""
+    if named is not None:
+        name, parameters = _media_range(named)
+        return next((each for each, names in _NAMES.items() if name in names and _is_readable(parameters)), None)
     if not accept.strip():
-        return True
-    best = (-1, False)
-    for name, parameters in map(_media_range, accept.split(",")):
-        if name in _JSON_RANGES and parameters.get("fhirversion", "4.0") in _FHIR_VERSIONS:
+        return Format.JSON
+    ranges = [*map(_media_range, accept.split(","))]
+    quality, wanted = max(((_quality_of(each, ranges), each) for each in Format), key=lambda pair: pair[0])
+    return wanted if quality else None
+
+
+def _quality_of(wanted: Format, ranges: list[_MediaRange]) -> int:
+    """How much a form is wanted, 0 to 1000."""
+    best = (-1, 0)
+    for name, parameters in ranges:
+        if name in _RANGES[wanted] and _is_readable(parameters):
             # What is said more precisely counts: `application/fhir+json;q=0, */*` wants anything but JSON.
             precision = 0 if name == "*/*" else 1 if name.endswith("/*") else 2
-            is_wanted = parameters.get("q", "1").strip("0.") != ""
-            best = max(best, (precision, is_wanted))
+            best = max(best, (precision, _quality(parameters.get("q", "1"))))
     return best[1]
 
 
-def check_wanted(accept: str, wanted_format: str | None) -> None:
-    """Refuse a request whose answer cannot be in the form that it wants. `_format` overrides Accept."""
-    if accepts_json(accept) if wanted_format is None else wanted_format.split(";")[0].strip().lower() in _JSON_FORMATS:
-        return
-    wanted = f"Accept: {accept}" if wanted_format is None else f"_format={wanted_format}"
-    raise refuse(
+def _quality(text: str) -> int:
+    """The weight of RFC 9110, in thousandths; what is none counts as if it were not there."""
+    match = _QUALITY.fullmatch(text)
+    return _BEST if match is None else min(_BEST, int(match[1] + (match[2] or "").ljust(3, "0")))
+
+
+def not_acceptable(accept: str, named: str | None) -> Refusal:
+    wanted = f"Accept: {accept}" if named is None else f"_format={named}"
+    return refuse(
         Category.NOT_ACCEPTABLE,
         "not-acceptable",
-        f"This server answers in {FHIR_JSON} (FHIR 4.0, UTF-8) and not in XML; '{wanted[:100]}' leaves that out.",
+        f"This server answers in {FHIR_JSON} and {FHIR_XML} (FHIR 4.0, UTF-8); '{wanted[:100]}' leaves those out.",
     )
-
-
-def check_sent(content_type: str, content_encoding: str, *, form: bool = False) -> None:
-    """Refuse a body that is not in a form that can be read."""
-    if content_encoding not in {"", "identity"}:
-        raise _media_type("content-encoding", "A compressed body is not read; send it as it is.")
-    if not _is_readable(content_type, form):
-        readable = FORM if form else f"{FHIR_JSON} or application/json"
-        sent = f"'{content_type[:100]}' is" if content_type else "No Content-Type is"
-        message = f"{sent} sent, and this is read here: {readable}, in UTF-8 (FHIR 4.0). XML and Turtle are not."
-        raise _media_type("media-type", message)
 
 
 @lru_cache(maxsize=256)
-def _is_readable(content_type: str, form: bool) -> bool:
+def takes_gzip(accept_encoding: str) -> bool:
+    """Whether the client says that it reads gzip."""
+    qualities = {
+        name: _quality(parameters.get("q", "1")) for name, parameters in map(_media_range, accept_encoding.split(","))
+    }
+    return qualities.get("gzip", qualities.get("x-gzip", qualities.get("*", 0))) > 0
+
+
+@lru_cache(maxsize=256)
+def format_sent(content_type: str) -> Format:
+    """The form of a body that is a resource; refused where it is none that can be read."""
     name, parameters = _media_range(content_type)
-    return (
-        (name == FORM if form else name in _JSON_TYPES)
-        and parameters.get("charset", "utf-8").lower() in {"utf-8", "utf8"}
-        and parameters.get("fhirversion", "4.0") in _FHIR_VERSIONS
-    )
+    if _is_readable(parameters):
+        for each, names in _TYPES.items():
+            if name in names:
+                return each
+    raise _unreadable(content_type, f"{FHIR_JSON} and {FHIR_XML} (or application/json, application/xml)")
+
+
+def check_form(content_type: str) -> None:
+    """Refuse a body that is no form where one is expected."""
+    name, parameters = _media_range(content_type)
+    if name != FORM or not _is_readable(parameters):
+        raise _unreadable(content_type, FORM)
+
+
+def _is_readable(parameters: dict[str, str]) -> bool:
+    charset, version = parameters.get("charset", "utf-8"), parameters.get("fhirversion", "4.0")
+    return charset.lower() in _UTF_8 and version in _FHIR_VERSIONS
+
+
+def _unreadable(content_type: str, readable: str) -> Refusal:
+    sent = f"'{content_type[:100]}' is" if content_type else "No Content-Type is"
+    return _media_type("media-type", f"{sent} sent, and this is read here: {readable}, in UTF-8 (FHIR 4.0).")
 
 
 def _media_type(code: str, message: str) -> Refusal:

@@ -70,6 +70,8 @@ def headers_of(refusal: Refusal) -> list[tuple[bytes, bytes]]:
             return [(b"www-authenticate", b'Bearer realm="fhir", error="invalid_token"')]
         case Category.NOT_ALLOWED if refusal.code == "insufficient-scope":
             return [(b"www-authenticate", b'Bearer realm="fhir", error="insufficient_scope"')]
+        case Category.MEDIA_TYPE if refusal.code == "content-encoding":
+            return [(b"accept-encoding", b"gzip")]
         case Category.UNAVAILABLE | Category.THROTTLED:
             return [(b"retry-after", b"%d" % RETRY_AFTER_SECONDS)]
         case _:

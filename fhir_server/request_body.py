@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import zlib
+
 from starlette.requests import ClientDisconnect
 from starlette.types import Receive
 
-from ledger.errors import Category, Refusal, refuse
+from ledger.errors import Category, Refusal, invalid, refuse
 
 
 async def read_body(receive: Receive, content_length: str | None, bytes_max: int) -> bytes:
@@ -24,6 +26,32 @@ async def read_body(receive: Receive, content_length: str | None, bytes_max: int
         chunks.append(chunk)
         if not message.get("more_body", False):
             return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+
+def decompressed(body: bytes, content_encoding: str, bytes_max: int) -> bytes:
+    """The body as it was before it was compressed. It is refused as soon as it proves too large, not after."""
+    coding = content_encoding.strip().lower()
+    if coding in {"", "identity"}:
+        return body
+    if coding not in {"gzip", "x-gzip"}:
+        message = f"'{content_encoding[:40]}' is not read here; compress with gzip, or not at all."
+        raise refuse(Category.MEDIA_TYPE, "content-encoding", message)
+    inflater = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
+    try:
+        content = inflater.decompress(body, bytes_max + 1)
+    except zlib.error:
+        raise _not_gzip() from None
+    if len(content) > bytes_max:
+        raise _too_large(bytes_max)
+    # Streams behind the first one are allowed by RFC 1952 and sent by nobody; each would cost a new beginning.
+    if not inflater.eof or inflater.unused_data:
+        raise _not_gzip()
+    return content
+
+
+def _not_gzip() -> Refusal:
+    message = "The body is not one whole gzip stream, as Content-Encoding says it is."
+    return invalid("gzip-malformed", message, issue="structure")
 
 
 def _too_large(bytes_max: int) -> Refusal:

@@ -16,9 +16,9 @@ from fhir_server.outcomes import success_outcome
 
 Header = tuple[bytes, bytes]
 
-CONTENT_TYPE: Header = (b"content-type", b"application/fhir+json; charset=utf-8")
+VARY: Header = (b"vary", b"Authorization, Accept, Accept-Encoding, Prefer")
 # Patient data: a shared cache keeps none of it, and a private one asks whether it still holds.
-_CACHING: tuple[Header, ...] = ((b"cache-control", b"private, no-cache"), (b"vary", b"Authorization, Accept, Prefer"))
+_CACHING: tuple[Header, ...] = ((b"cache-control", b"private, no-cache"), VARY)
 
 NOT_STORED: Header = (b"cache-control", b"no-store")
 
@@ -134,7 +134,3 @@ def bundle(
 
 def _links(links: Sequence[tuple[str, str]]) -> bytes:
     return _encode_text([{"relation": relation, "url": url} for relation, url in links]) if links else b""
-
-
-def pretty(content: bytes) -> bytes:
-    return msgspec.json.format(content, indent=2)

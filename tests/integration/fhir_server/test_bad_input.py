@@ -157,8 +157,8 @@ async def test_the_same_sent_to_an_operation_is_400(hospital: Hospital, sort: st
     "content_type",
     [
         "text/plain",
-        "application/fhir+xml",
-        "application/xml",
+        "text/turtle",
+        "application/fhir+xml; fhirVersion=5.0",
         "application/json-patch+json",
         "application/fhir+json; charset=utf-16",
         "application/x-www-form-urlencoded",

@@ -47,13 +47,6 @@ async def test_the_answer_is_fhir_json(hospital: Hospital, accept: str) -> None:
     assert answer.headers["content-type"] == "application/fhir+json; charset=utf-8"
 
 
-async def test_another_form_of_answer_is_406_before_anything_is_written(hospital: Hospital) -> None:
-    answer = await hospital.http.post("Account", json=ACCOUNT, headers={"accept": "application/fhir+xml"})
-    assert (answer.status_code, codes_of(body(answer))) == (406, ["not-acceptable"])
-    assert (await hospital.http.get("Account?_format=xml")).status_code == 406
-    assert (await hospital.read("Account?_total=accurate"))["total"] == 0
-
-
 async def test_format_overrides_accept(hospital: Hospital) -> None:
     created = await hospital.account()
     url = f"Account/{created['id']}?_format=json"
