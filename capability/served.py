@@ -88,6 +88,7 @@ class Served:
     base_url: str
     types: tuple[ServedType, ...]
     system_interactions: tuple[str, ...]
+    allows_cross_origin: bool = False
 
     @property
     def operations(self) -> tuple[OperationDeclared, ...]:

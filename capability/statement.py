@@ -38,7 +38,7 @@ def capability_statement(served: Served) -> dict[str, Any]:
             {
                 "mode": "server",
                 "documentation": _ON_SEARCH,
-                "security": _security(),
+                "security": {"cors": served.allows_cross_origin, **_security()},
                 "resource": [_resource(each) for each in served.types],
                 "interaction": [{"code": code} for code in served.system_interactions],
             }

@@ -11,6 +11,7 @@ from starlette.routing import Route
 from billing.tenants import TenantDirectory
 from fhir_server.authorization.smart_configuration import smart_configuration
 from fhir_server.authorization.token import built_in_verifier
+from fhir_server.cross_origin import allow_origins
 from fhir_server.fhir_endpoint import FhirEndpoint
 from fhir_server.health import Health
 from fhir_server.interactions.history import History
@@ -65,5 +66,7 @@ def create_app(settings: Settings) -> FastAPI:
         Route("/metrics", health.metrics),
         Route("/.well-known/smart-configuration", smart_configuration(settings)),
     ]
+    allow_origins(app, settings.allowed_origins)
+    # What is added last sees a request first.
     app.add_middleware(Observation, metrics=metrics)
     return app

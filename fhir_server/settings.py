@@ -86,6 +86,12 @@ class Settings(BaseSettings):
     )
 
     # Who may come in
+    cors_allowed_origins: str = Field(
+        "",
+        pattern=r"^(\*|https?://[^/\s,]+(\s*,\s*https?://[^/\s,]+)*)?$",
+        description="Web pages of these origins may call the server from a browser: origins such as "
+        "`https://app.example.org`, separated by commas, or `*`. Empty: none.",
+    )
     built_in_issuer: Literal["auto", "on", "off"] = Field(
         "auto",
         description="The built-in token issuer. `auto`: on when listening on loopback; elsewhere the server does not "
@@ -98,6 +104,10 @@ class Settings(BaseSettings):
         "https://billing.ghasi.example/fhir", description="The `aud` that a token must have to be accepted."
     )
     token_lifetime_seconds: PositiveInt = Field(3600, description="How long a token of the built-in issuer is valid.")
+
+    @property
+    def allowed_origins(self) -> tuple[str, ...]:
+        return tuple(origin.strip() for origin in self.cors_allowed_origins.split(",") if origin.strip())
 
     @property
     def worker_count(self) -> int:

@@ -5,6 +5,7 @@ https://hl7.org/fhir/R4/http.html#capabilities
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import lru_cache
 from http import HTTPStatus
 
@@ -27,11 +28,11 @@ async def capabilities(request: FhirRequest, service: Service) -> Answer:
     mode = take(list(request.query), "mode")
     if mode not in {None, "full", "normative"}:
         raise invalid("mode-not-supported", "mode is full or normative; there is no terminology here.", issue="value")
-    return Answer(HTTPStatus.OK, _conformance(service.routes, service.base_url).statement)
+    return Answer(HTTPStatus.OK, _conformance_of(service).statement)
 
 
 async def read_definition(request: FhirRequest, service: Service) -> Answer:
-    found = _conformance(service.routes, service.base_url).definition(request.resource_type, request.id)
+    found = _conformance_of(service).definition(request.resource_type, request.id)
     if found is None:
         raise not_found("not-found", f"There is no {request.resource_type}/{request.id}.")
     return Answer(HTTPStatus.OK, found.content)
@@ -39,7 +40,7 @@ async def read_definition(request: FhirRequest, service: Service) -> Answer:
 
 async def search_definitions(request: FhirRequest, service: Service) -> Answer:
     """All that match, on one page: they are few."""
-    found = _conformance(service.routes, service.base_url).definitions(request.resource_type)
+    found = _conformance_of(service).definitions(request.resource_type)
     applied: Query = []
     for name, value in request.query:
         if name in {parameter.name for parameter in DEFINITION_PARAMETERS}:
@@ -70,9 +71,13 @@ def _entry(url: str, definition: Definition) -> bytes:
     return b'{"fullUrl":%b,"resource":%b,"search":{"mode":"match"}}' % (json_string(url), definition.content)
 
 
+def _conformance_of(service: Service) -> Conformance:
+    return _conformance(service.routes, service.base_url, bool(service.settings.allowed_origins))
+
+
 @lru_cache(maxsize=4)
-def _conformance(routes: RouteTable, base_url: str) -> Conformance:
-    return Conformance(served_by(routes, base_url))
+def _conformance(routes: RouteTable, base_url: str, allows_cross_origin: bool) -> Conformance:
+    return Conformance(replace(served_by(routes, base_url), allows_cross_origin=allows_cross_origin))
 
 
 def served_by(routes: RouteTable, base_url: str) -> Served:

@@ -16,7 +16,6 @@ from fhir_server.media_types import (
 )
 from ledger.errors import Category, Refusal
 
-
 JSON, XML = Format.JSON, Format.XML
 
 

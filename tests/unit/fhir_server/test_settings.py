@@ -56,6 +56,12 @@ def test_the_base_url_is_the_public_one_where_it_is_set() -> None:
     assert Settings().changed(public_base_url="https://x.example/fhir/").base_url == "https://x.example/fhir"
 
 
+@pytest.mark.parametrize("origins", ["app.example.org", "https://a.example/path", "*, https://a.example", "ftp://a"])
+def test_what_is_no_origin_is_refused(origins: str) -> None:
+    with pytest.raises(ValidationError):
+        Settings().changed(cors_allowed_origins=origins)
+
+
 def test_a_misspelt_variable_is_noticed() -> None:
     environment = {"BILLING_PROT": "1", "BILLING_PORT": "1", "BILLING_CI": "1", "PATH": "", "BILLING_PASSWORD_APP": "x"}
     assert unknown_variables(environment) == ["BILLING_PROT"]
