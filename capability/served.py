@@ -88,6 +88,7 @@ class Served:
     base_url: str
     types: tuple[ServedType, ...]
     system_interactions: tuple[str, ...]
+    patch_formats: tuple[str, ...] = ()
     allows_cross_origin: bool = False
 
     @property

@@ -14,6 +14,7 @@ from ledger.errors import Category, Refusal, invalid, refuse
 
 FHIR_JSON = "application/fhir+json"
 FHIR_XML = "application/fhir+xml"
+JSON_PATCH = "application/json-patch+json"
 FORM = "application/x-www-form-urlencoded"
 
 
@@ -116,6 +117,13 @@ def format_sent(content_type: str) -> Format:
             if name in names:
                 return each
     raise _unreadable(content_type, f"{FHIR_JSON} and {FHIR_XML} (or application/json, application/xml)")
+
+
+def check_json_patch(content_type: str) -> None:
+    """Refuse a body that is no JSON Patch where one is expected."""
+    name, parameters = _media_range(content_type)
+    if name != JSON_PATCH or not _is_readable(parameters):
+        raise _unreadable(content_type, JSON_PATCH)
 
 
 def check_form(content_type: str) -> None:

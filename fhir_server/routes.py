@@ -16,6 +16,7 @@ from fhir_server.interactions.conditional_delete import conditional_delete
 from fhir_server.interactions.conditional_update import conditional_update
 from fhir_server.interactions.create import create
 from fhir_server.interactions.delete import delete
+from fhir_server.interactions.patch import patch
 from fhir_server.interactions.read import read
 from fhir_server.interactions.update import update
 from fhir_server.interactions.vread import vread
@@ -74,6 +75,8 @@ def route_table(search: Callable[[FhirRequest], Reading], history: Callable[[Fhi
             _instance("GET", "[type]/[id]", "read", "r", reads=read),
             _instance("PUT", "[type]/[id]", "update", "u", body="json", writes=update),
             _conditional("PUT", "update", "u", body="json", writes=conditional_update),
+            _instance("PATCH", "[type]/[id]", "patch", "u", body="patch", writes=patch),
+            _conditional("PATCH", "patch", "u", body="patch", writes=patch),
             _instance("DELETE", "[type]/[id]", "delete", "d", writes=delete),
             _conditional("DELETE", "delete", "d", writes=conditional_delete),
             _instance("GET", "[type]/[id]/_history", "history-instance", "r", reads=history),

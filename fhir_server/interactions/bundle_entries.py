@@ -8,6 +8,7 @@ from typing import Any
 
 from fhir_server.fhir_request import FhirRequest, query_of, take
 from fhir_server.idempotency import entry_key
+from fhir_server.interactions.patch_document import of_entry
 from fhir_server.media_types import Preferences, ReturnPreference
 from fhir_server.outcomes import outcome_of, status_of, success_outcome
 from fhir_server.preconditions import Conditions, conditions_of
@@ -48,6 +49,8 @@ def read_entry(
     if match.route.serves is not None or match.route.body == "form":
         raise invalid("entry-url", "This cannot be asked for in a Bundle.", f"{place}.request.url", "not-supported")
     resource = entry.get("resource") if match.route.body else None
+    if resource is not None and match.route.body == "patch":
+        resource = of_entry(resource)
     key = outer.idempotency_key
     request = replace(
         outer,
@@ -65,7 +68,7 @@ def read_entry(
         place=place,
         is_renewed=False,
     )
-    if resource is None and match.route.body == "json":
+    if resource is None and match.route.body in {"json", "patch"}:
         raise invalid("body-missing", f"{method} needs a resource in the entry.", f"{place}.resource", "required")
     match.route.check_token(request)
     return Entry(index, match.route, request, entry.get("fullUrl", ""), match.id)

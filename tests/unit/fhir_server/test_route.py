@@ -23,6 +23,10 @@ TABLE = route_table(never, never)
         ("POST", "", "transaction", "", ""),
         ("GET", "Invoice", "search-type", "", ""),
         ("POST", "Invoice/_search", "search-type", "", ""),
+        ("GET", "", "search-system", "", ""),
+        ("POST", "_search", "search-system", "", ""),
+        ("GET", "Patient/p1/Invoice", "search-type", "p1", ""),
+        ("GET", "Patient/p1/*", "search-compartment", "p1", ""),
         ("POST", "Invoice", "create", "", ""),
         ("GET", "Invoice/a-1.b", "read", "a-1.b", ""),
         ("GET", "Invoice/1/", "read", "1", ""),
@@ -70,8 +74,7 @@ def test_a_path_that_leads_nowhere_is_not_found(path: str, code: str) -> None:
 @pytest.mark.parametrize(
     ("method", "path", "allowed"),
     [
-        ("POST", "Invoice/1", "DELETE, GET, HEAD, PUT"),
-        ("PATCH", "Invoice/1", "DELETE, GET, HEAD, PUT"),
+        ("POST", "Invoice/1", "DELETE, GET, HEAD, PATCH, PUT"),
         ("PUT", "StructureDefinition", "GET, HEAD"),
         ("DELETE", "StructureDefinition", "GET, HEAD"),
         ("GET", "Invoice/1/$issue", "POST"),
@@ -96,6 +99,7 @@ def test_every_route_does_one_thing_and_says_what_a_token_needs() -> None:
     for route in TABLE.routes:
         actions = [route.reads, route.writes, route.serves]
         assert sum(action is not None for action in actions) == 1, route.name
-        # The history of the system shows the types that the token may search.
-        assert route.needs or route.is_open or route.serves or route.interaction == "history-system", route.name
+        # Of the whole system, or of all that is a patient's, the types are shown that the token may search.
+        shows_what_it_may = route.interaction in {"history-system", "search-system", "search-compartment"}
+        assert route.needs or route.is_open or route.serves or shows_what_it_may, route.name
     assert set(TYPES) <= set(TABLE.types)
