@@ -27,8 +27,8 @@ def operation_definition(operation: OperationDeclared) -> dict[str, Any]:
         "code": operation.code,
         "resource": [operation.resource_type],
         "system": False,
-        "type": False,
-        "instance": True,
+        "type": "type" in operation.levels,
+        "instance": "instance" in operation.levels,
         "parameter": [_parameter(each) for each in operation.parameters],
     }
 

@@ -26,6 +26,7 @@ from fhir_server.operations import (
     invoice_cancel,
     invoice_issue,
     invoice_post_payment,
+    resource_validate,
 )
 from fhir_server.operations.declaration import Operation
 from fhir_server.responses import Answer
@@ -56,6 +57,19 @@ def _operation(method: str, operation: Operation, action: Callable[[FhirRequest]
         body="json?" if method == "POST" else "",
         operation=operation,
         writes=action,
+    )
+
+
+def _on_every_type(path: str, operation: Operation, action: Callable[[FhirRequest, Any], Awaitable[Answer]]) -> Route:
+    return Route(
+        method="POST",
+        path=path,
+        interaction="operation",
+        types=TYPES,
+        needs=(("", operation.permission),),
+        body="json?",
+        operation=operation,
+        serves=action,
     )
 
 
@@ -90,6 +104,8 @@ def route_table(search: Callable[[FhirRequest], Reading], history: Callable[[Fhi
             _operation("POST", account_post_payment.OPERATION, account_post_payment.account_post_payment),
             _operation("POST", account_balance.OPERATION, account_balance.get_account_balance),
             _operation("GET", account_balance.OPERATION, account_balance.get_account_balance),
+            _on_every_type("[type]/$validate", resource_validate.OPERATION, resource_validate.resource_validate),
+            _on_every_type("[type]/[id]/$validate", resource_validate.OPERATION, resource_validate.resource_validate),
             Route(method="GET", path="metadata", interaction="capabilities", is_open=True, serves=capabilities),
             _definition("[type]/[id]", "read", read_definition),
             _definition("[type]", "search-type", search_definitions),

@@ -28,9 +28,10 @@ class Parameter:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operation:
-    """An operation on an instance. `creates` are the resource types that it makes, which a token must be allowed to.
+    """An operation. `resource_type` is `Resource` where all types that are kept have it.
 
-    `permission` is what a token needs on the type that it is called on.
+    `creates` are the resource types that it makes, which a token must be allowed to. `permission` is what a token needs
+    on the type that it is called on.
     """
 
     code: str
@@ -40,6 +41,7 @@ class Operation:
     affects_state: bool
     permission: Permission
     parameters: tuple[Parameter, ...]
+    levels: tuple[Literal["type", "instance"], ...] = ("instance",)
     creates: tuple[str, ...] = ()
     business_scope: str = ""
     needs_idempotency_key: bool = False

@@ -11,7 +11,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from fhir_server.fhir_request import FhirRequest
+from fhir_server.fhir_request import FhirRequest, Query
 from fhir_server.operations.declaration import Operation, Parameter
 from fhir_server.responses import json_array, json_object, json_string
 from ledger.errors import Category, Problem, Refusal, invalid
@@ -28,7 +28,7 @@ Values = dict[str, Any]
 def read_parameters(request: FhirRequest, operation: Operation) -> Values:
     """The values of an operation's parameters: from Parameters in the body, or from the query of a GET."""
     if request.method != "POST":
-        document = _of_query(request, operation)
+        document = parameters_of_query(request.query, operation)
     else:
         if request.query:
             raise invalid(
@@ -79,6 +79,8 @@ def _missing(parameter: Parameter, operation: Operation) -> Problem:
 
 
 def _json_name(parameter: Parameter) -> str:
+    if parameter.type == "Resource":
+        return "resource"
     return f"value{parameter.type[0].upper()}{parameter.type[1:]}"
 
 
@@ -119,13 +121,13 @@ def _date(value: str, place: str) -> date:
     return date.fromisoformat(value)
 
 
-def _of_query(request: FhirRequest, operation: Operation) -> dict[str, Any]:
-    """The query of a GET as Parameters: a name that is not declared is sent on, to be refused like any other."""
+def parameters_of_query(query: Query, operation: Operation) -> dict[str, Any]:
+    """The query of a URL as Parameters: a name that is not declared is sent on, to be refused like any other."""
     names = {parameter.name: _json_name(parameter) for parameter in operation.inputs}
     # In a query string `+` is a space, and an instant has one before its zone.
     parameters = [
         {"name": name, names.get(name, "valueString"): value.replace(" ", "+") if name in names else value}
-        for name, value in request.query
+        for name, value in query
     ]
     return {"resourceType": "Parameters", **({"parameter": parameters} if parameters else {})}
 
