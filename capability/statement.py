@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from capability.publication import FHIR_VERSION, VERSION, canonical, published
-from capability.served import Served, ServedType
+from capability.served import Served, ServedParameter, ServedType
 
 RESOURCE_TYPE = "CapabilityStatement"
 
@@ -34,7 +34,6 @@ def capability_statement(served: Served) -> dict[str, Any]:
         "implementation": {"description": "This server", "url": served.base_url},
         "fhirVersion": FHIR_VERSION,
         "format": ["application/fhir+json", "application/fhir+xml", "json", "xml"],
-        **({"patchFormat": list(served.patch_formats)} if served.patch_formats else {}),
         "rest": [
             {
                 "mode": "server",
@@ -42,6 +41,8 @@ def capability_statement(served: Served) -> dict[str, Any]:
                 "security": {"cors": served.allows_cross_origin, **_security()},
                 "resource": [_resource(each) for each in served.types],
                 "interaction": [{"code": code} for code in served.system_interactions],
+                "searchParam": [_parameter(each) for each in served.system_parameters],
+                "compartment": [f"http://hl7.org/fhir/CompartmentDefinition/{name}" for name in served.compartments],
             }
         ],
     }
@@ -80,18 +81,19 @@ def _resource(served: ServedType) -> dict[str, Any]:
     if served.reverse_includes:
         resource["searchRevInclude"] = list(served.reverse_includes)
     if served.parameters:
-        resource["searchParam"] = [
-            {
-                "name": each.name,
-                "definition": each.definition,
-                "type": each.type,
-                **({"documentation": each.documentation} if each.documentation else {}),
-            }
-            for each in served.parameters
-        ]
+        resource["searchParam"] = [_parameter(each) for each in served.parameters]
     if served.operations:
         resource["operation"] = [
             {"name": each.code, "definition": canonical("OperationDefinition", each.id), "documentation": each.title}
             for each in served.operations
         ]
     return resource
+
+
+def _parameter(parameter: ServedParameter) -> dict[str, Any]:
+    return {
+        "name": parameter.name,
+        "definition": parameter.definition,
+        "type": parameter.type,
+        **({"documentation": parameter.documentation} if parameter.documentation else {}),
+    }

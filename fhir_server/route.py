@@ -33,7 +33,7 @@ class Route:
     interaction: str
     types: tuple[str, ...] = ()
     needs: tuple[tuple[str, Permission], ...] = ()
-    body: Literal["", "json", "json?", "form", "patch"] = ""
+    body: Literal["", "json", "json?", "form"] = ""
     is_open: bool = False
     operation: Operation | None = None
     reads: Callable[[FhirRequest], Reading] | None = None
@@ -84,6 +84,10 @@ class RouteTable:
         route = methods.get("GET" if method == "HEAD" else method)
         if route is None:
             raise MethodNotAllowed(method, [*methods, *(["HEAD"] if "GET" in methods else [])])
+        if route.path.startswith("Patient/"):
+            if not _is_id(segments[1]):
+                raise _bad_id(method, segments[0])
+            return Match(route, segments[2] if segments[2] in self.types else "", segments[1])
         if segments[0] not in self.types:
             return Match(route)
         if len(segments) == 1 or segments[1][0] in "_$":

@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import Any, cast
 
 from storage.pipeline import Row, Statement
-from storage.search_criteria import Criterion, Shape, is_pointed
+from storage.search_criteria import Criterion, Every, Shape, is_pointed
 from storage.search_horizon import asks_for_changes, read_settled, settled
 from storage.search_paging import Key, ordering, sections_after
 from storage.search_sql import Conditions, SortKey
@@ -59,15 +59,37 @@ class Page:
 
 async def read_page(reader: Reader, tenant_id: str, wanted: PageWanted) -> Page:
     """The page, and the number of all matches where it is asked for, in one round trip."""
-    if asks_for_changes(wanted.criterion.shape):
-        wanted = replace(wanted, criterion=settled(wanted.criterion))
+    return (await read_pages(reader, tenant_id, [wanted]))[0]
+
+
+async def read_pages(reader: Reader, tenant_id: str, wanted: Sequence[PageWanted]) -> list[Page]:
+    """The same of several searches, in one round trip as well."""
+    wanted = [
+        replace(each, criterion=settled(each.criterion)) if asks_for_changes(each.criterion.shape) else each
+        for each in wanted
+    ]
+    queries = [_queries(tenant_id, each) for each in wanted]
+    shape = Every(tuple(each.criterion.shape for each in wanted))
+    pointed = all(is_pointed(each.criterion.shape) for each in wanted)
+    results = await _read(reader, tenant_id, [query for each in queries for query in each], shape, pointed=pointed)
+    pages = []
+    for each, its_queries in zip(wanted, queries, strict=True):
+        pages.append(_page(each, results[: len(its_queries)]))
+        results = results[len(its_queries) :]
+    return pages
+
+
+def _queries(tenant_id: str, wanted: PageWanted) -> list[tuple[Statement, Sequence[Any]]]:
     queries: list[tuple[Statement, Sequence[Any]]] = []
     if wanted.count:
         queries.append(page_query(tenant_id, wanted))
     if wanted.with_total or not wanted.count:
         statement = _count_statement(wanted.resource_type, wanted.criterion.shape)
         queries.append((statement, (tenant_id, *wanted.criterion.values)))
-    results = await _read(reader, tenant_id, queries, wanted.criterion.shape)
+    return queries
+
+
+def _page(wanted: PageWanted, results: list[list[Row]]) -> Page:
     rows = results[0] if wanted.count else []
     total = results[-1][0][0] if len(results) > bool(wanted.count) else None
     matches = [_match(row) for row in rows[: wanted.count]]
@@ -90,7 +112,7 @@ async def read_ids(
 ) -> list[str]:
     """The ids of the first matches, in their order."""
     query = _ids_statement(resource_type, criterion.shape, limit), (tenant_id, *criterion.values)
-    [rows] = await _read(reader, tenant_id, [query], criterion.shape)
+    [rows] = await _read(reader, tenant_id, [query], criterion.shape, pointed=is_pointed(criterion.shape))
     return [row[0] for row in rows]
 
 
@@ -101,9 +123,8 @@ _PLAN_ONCE = Statement("SELECT set_config('plan_cache_mode', 'force_generic_plan
 
 
 async def _read(
-    reader: Reader, tenant_id: str, queries: list[tuple[Statement, Sequence[Any]]], shape: Shape
+    reader: Reader, tenant_id: str, queries: list[tuple[Statement, Sequence[Any]]], shape: Shape, *, pointed: bool
 ) -> list[list[Row]]:
-    pointed = is_pointed(shape)
     if not pointed:
         queries = [(_PLAN_FOR_VALUES, ()), *queries, (_PLAN_ONCE, ())]
     if asks_for_changes(shape):

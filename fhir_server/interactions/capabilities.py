@@ -13,12 +13,12 @@ from capability.conformance import DEFINITION_PARAMETERS, Conformance, Definitio
 from capability.search_documentation import served_parameter
 from capability.served import Served, ServedParameter, ServedType
 from fhir_server.fhir_request import FhirRequest, Query, take
-from fhir_server.interactions.patch_document import PATCH_FORMATS
 from fhir_server.responses import Answer, bundle, json_string
 from fhir_server.route import RouteTable
 from fhir_server.service import Service
 from ledger.errors import invalid, not_found
 from mappers import MAPPERS
+from mappers.resource import SEARCH_PARAMETERS
 from mappers.search_includes import includes_of, reverse_includes_of
 from mappers.search_query import encode_query
 from mappers.search_text import split_values, unescaped
@@ -87,11 +87,12 @@ def served_by(routes: RouteTable, base_url: str) -> Served:
     return Served(
         base_url=base_url,
         types=tuple(_served_type(routes, name) for name in routes.types),
-        patch_formats=PATCH_FORMATS if any(route.interaction == "patch" for route in routes.routes) else (),
+        system_parameters=tuple(map(served_parameter, SEARCH_PARAMETERS)),
+        compartments=("patient",) if "search-compartment" in system else (),
         system_interactions=(
             # One route takes both kinds of Bundle.
             *(("transaction", "batch") if "transaction" in system else ()),
-            *sorted(system & {"history-system"}),
+            *sorted(system & {"history-system", "search-system"}),
         ),
     )
 

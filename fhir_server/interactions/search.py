@@ -7,7 +7,7 @@ and behind it is told by links with a signed cursor.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from http import HTTPStatus
 
@@ -21,7 +21,9 @@ from fhir_server.outcomes import ERROR_SYSTEM
 from fhir_server.responses import Answer, bundle, json_string
 from fhir_server.settings import Settings
 from ledger.errors import Problem, invalid
-from mappers import mapper_for
+from mappers import MAPPERS, mapper_for
+from mappers.compartments import PATIENT_COMPARTMENT, in_compartment_of
+from mappers.search_across import read_searches
 from mappers.search_query import (
     FORM_PARAMETERS,
     RESULT_PARAMETERS,
@@ -32,8 +34,9 @@ from mappers.search_query import (
     read_search,
 )
 from mappers.search_subset import summary_of, with_elements
-from storage.search import Match, Page, PageWanted, read_ids, read_page
-from storage.search_criteria import EVERYTHING
+from storage.search import Anchor, Match, PageWanted, read_ids
+from storage.search_across import MergedPage, read_across
+from storage.search_criteria import EVERYTHING, every
 from storage.transaction import Reader
 
 CURSOR = "_cursor"
@@ -63,35 +66,71 @@ class Search:
     def __call__(self, request: FhirRequest) -> Reading:
         query = list(request.query)
         text = take(query, CURSOR)
-        scope = _scope(request, query)
-        cursor = None if text is None else self.cursors.read(scope, text)
+        cursor = None if text is None else self.cursors.read(_scope(request, query), text)
         asked_at = datetime.now(UTC).replace(microsecond=0) if cursor is None else cursor.asked_at
+        searches, applied = self._asked(request, query, asked_at)
+        asked, scopes = searches[0], request.token.scopes
+        for joined_type in sorted({name for each in searches for name in each.joined_types}):
+            scopes.require(joined_type, "s")
+        wished = list(dict.fromkeys(include for each in searches for include in each.includes))
+        includes = allowed(wished, scopes)
+        withheld = left_out(wished, includes)
+        after_type, wanted = _pages_wanted(searches, cursor)
+
+        async def reading(reader: Reader) -> Answer:
+            page = await read_across(reader, request.tenant.id, wanted, after_type)
+            included = await read_included(reader, request.tenant.id, page.matches, includes)
+            told = [*asked.ignored, *withheld, *([] if included.is_complete else [cut_off()])]
+            entries = [*_matches(request, asked, page), *_included(request, asked, included), *_told(told)]
+            links = _Links(request, applied, self.cursors, asked_at, text)
+            total = None if asked.total == "none" else page.total
+            return Answer(
+                HTTPStatus.OK, bundle("searchset", entries, total=total, links=links.of(page, cursor, asked.count))
+            )
+
+        return reading
+
+    def _asked(
+        self, request: FhirRequest, query: Query, now: datetime
+    ) -> tuple[list[SearchRequest], list[tuple[str, str]]]:
+        """A search for each type that is asked for, and the parameters that were applied."""
+        types, applied = _types(request, query)
         lenient = request.preferences.is_lenient
-        search = read_search(
-            request.resource_type,
-            mapper_for(request.resource_type).search_parameters,
+        searches = read_searches(
+            types,
             query,
             base_url=request.base_url,
-            now=asked_at,
+            now=now,
             limits=self.limits,
             lenient=self.is_lenient if lenient is None else lenient,
         )
-        for joined_type in sorted(search.joined_types):
-            request.token.scopes.require(joined_type, "s")
-        includes = allowed(search.includes, request.token.scopes)
-        withheld = left_out(search.includes, includes)
-        wanted = _page_wanted(search, cursor)
+        applied += searches[0].applied
+        if not request.id:
+            return searches, applied
+        return [
+            replace(each, criterion=every(in_compartment_of(request.id, each.resource_type), each.criterion))
+            for each in searches
+        ], applied
 
-        async def reading(reader: Reader) -> Answer:
-            page = await read_page(reader, request.tenant.id, wanted)
-            included = await read_included(reader, request.tenant.id, search.resource_type, page.matches, includes)
-            told = [*search.ignored, *withheld, *([] if included.is_complete else [cut_off()])]
-            entries = [*_matches(request, search, page), *_included(request, search, included), *_told(told)]
-            links = _Links(request, search, self.cursors, asked_at, text).of(page, cursor)
-            total = None if search.total == "none" else page.total
-            return Answer(HTTPStatus.OK, bundle("searchset", entries, total=total, links=links))
 
-        return reading
+def _types(request: FhirRequest, query: Query) -> tuple[list[str], list[tuple[str, str]]]:
+    """The types that are searched, and `_type` if that says so; without it, those that the token may search."""
+    if request.resource_type:
+        return [request.resource_type], []
+    kept, scopes = list(PATIENT_COMPARTMENT if request.id else MAPPERS), request.token.scopes
+    wanted = take(query, "_type")
+    if wanted is None:
+        types = [each for each in kept if scopes.allow(each, "s")]
+        if not types:
+            scopes.require(kept[0], "s")
+        return types, []
+    types = list(dict.fromkeys(wanted.split(",")))
+    if not set(types) <= set(kept):
+        message = f"_type: send one or more of {', '.join(kept)}, separated by commas."
+        raise invalid("search-value-invalid", message, issue="value")
+    for each in types:
+        scopes.require(each, "s")
+    return types, [("_type", wanted)]
 
 
 async def match_ids(reader: Reader, context: Context, resource_type: str, query: str, *, limit: int = 2) -> list[str]:
@@ -115,36 +154,49 @@ async def match_ids(reader: Reader, context: Context, resource_type: str, query:
     return await read_ids(reader, context.tenant.id, resource_type, search.criterion, limit=limit)
 
 
-def _page_wanted(search: SearchRequest, cursor: Cursor | None) -> PageWanted:
-    return PageWanted(
-        resource_type=search.resource_type,
-        criterion=search.criterion,
-        sort=search.sort,
-        count=search.count,
-        after=None if cursor is None else cursor.anchor,
-        backward=cursor is not None and cursor.backward,
-        # An estimate may be exact.
-        with_total=search.total in {"accurate", "estimate"},
-    )
+def _pages_wanted(searches: Sequence[SearchRequest], cursor: Cursor | None) -> tuple[str, list[PageWanted]]:
+    """A page of each search, and the type of the row behind which they begin."""
+    after_type, after = "", None
+    if cursor is not None:
+        after_type, _, id_ = cursor.anchor.id.partition("/")
+        after = Anchor(cursor.anchor.values, id_)
+    return after_type, [
+        PageWanted(
+            resource_type=search.resource_type,
+            criterion=search.criterion,
+            sort=search.sort,
+            count=search.count,
+            after=after,
+            backward=cursor is not None and cursor.backward,
+            # An estimate may be exact.
+            with_total=search.total in {"accurate", "estimate"},
+        )
+        for search in searches
+    ]
+
+
+def _path(request: FhirRequest) -> str:
+    """What is searched, under the base: a type, a compartment or everything."""
+    return f"Patient/{request.id}/{request.resource_type or '*'}" if request.id else request.resource_type
 
 
 def _scope(request: FhirRequest, query: Query | Sequence[tuple[str, str]]) -> str:
     """What a cursor belongs to: whose search it is, what it asks and in what order."""
     asked = [pair for pair in query if pair[0] not in _SHOWS_ONLY]
-    return f"{request.tenant.id}\n{request.resource_type}?{encode_query(asked)}"
+    return f"{request.tenant.id}\n{_path(request)}?{encode_query(asked)}"
 
 
 @dataclass(frozen=True, slots=True)
 class _Links:
     request: FhirRequest
-    search: SearchRequest
+    applied: Sequence[tuple[str, str]]
     cursors: Cursors
     asked_at: datetime
     cursor_text: str | None
 
-    def of(self, page: Page, cursor: Cursor | None) -> list[tuple[str, str]]:
+    def of(self, page: MergedPage, cursor: Cursor | None, count: int) -> list[tuple[str, str]]:
         links = [("self", self._url(self.cursor_text))]
-        if not self.search.count:
+        if not count:
             return links
         links.append(("first", self._url(None)))
         if not page.matches:
@@ -152,27 +204,30 @@ class _Links:
         backward = cursor is not None and cursor.backward
         if page.more if backward else cursor is not None:
             # Both names are registered for it, and clients look for either.
-            before = self._beside(page.matches[0], backward=True)
+            before = self._beside(*page.matches[0], backward=True)
             links += [("prev", before), ("previous", before)]
         if page.more or backward:
-            links.append(("next", self._beside(page.matches[-1], backward=False)))
+            links.append(("next", self._beside(*page.matches[-1], backward=False)))
         return links
 
-    def _beside(self, match: Match, *, backward: bool) -> str:
-        scope = _scope(self.request, self.search.applied)
-        return self._url(self.cursors.write(scope, Cursor(match.anchor, backward, self.asked_at)))
+    def _beside(self, resource_type: str, match: Match, *, backward: bool) -> str:
+        scope = _scope(self.request, self.applied)
+        anchor = Anchor(match.anchor.values, f"{resource_type}/{match.anchor.id}")
+        return self._url(self.cursors.write(scope, Cursor(anchor, backward, self.asked_at)))
 
     def _url(self, cursor: str | None) -> str:
-        pairs = [*self.search.applied, *([] if cursor is None else [(CURSOR, cursor)])]
-        url = f"{self.request.base_url}/{self.search.resource_type}"
+        pairs = [*self.applied, *([] if cursor is None else [(CURSOR, cursor)])]
+        path = _path(self.request)
+        url = f"{self.request.base_url}/{path}" if path else self.request.base_url
         return f"{url}?{encode_query(pairs)}" if pairs else url
 
 
-def _matches(request: FhirRequest, search: SearchRequest, page: Page) -> list[bytes]:
-    start = _entry_start(request, search.resource_type)
+def _matches(request: FhirRequest, search: SearchRequest, page: MergedPage) -> list[bytes]:
+    starts = {name: _entry_start(request, name) for name, _ in page.matches}
     return [
-        b'%b%b","resource":%b%b' % (start, match.anchor.id.encode(), _shown(search, match.content.encode()), _MATCH_END)
-        for match in page.matches
+        b'%b%b","resource":%b%b'
+        % (starts[name], match.anchor.id.encode(), _shown(search, match.content.encode()), _MATCH_END)
+        for name, match in page.matches
     ]
 
 

@@ -27,11 +27,13 @@ class Included:
 
 
 async def read_included(
-    reader: Reader, tenant_id: str, resource_type: str, matches: Sequence[Match], includes: Sequence[Include]
+    reader: Reader, tenant_id: str, matches: Sequence[tuple[str, Match]], includes: Sequence[Include]
 ) -> Included:
-    seen = {(resource_type, match.anchor.id) for match in matches}
+    seen = {(resource_type, match.anchor.id) for resource_type, match in matches}
     found: list[tuple[str, Match]] = []
-    newest = {resource_type: [match.anchor.id for match in matches]}
+    newest: dict[str, list[str]] = {}
+    for resource_type, match in matches:
+        newest.setdefault(resource_type, []).append(match.anchor.id)
     while True:
         wanted = [_wanted(each, newest[each.begins_at]) for each in includes if newest.get(each.begins_at)]
         if not wanted:

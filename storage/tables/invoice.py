@@ -38,6 +38,7 @@ invoice = resource_table(
     references("credit_of_id", "invoice"),
     sa.Index(None, "tenant_id", "account_id", "id"),
     sa.Index(None, "tenant_id", "subject", "date_low", "date_high", "id"),
+    sa.Index(None, "tenant_id", "recipient", "id"),
     sa.Index(None, "tenant_id", "date_low", "date_high", "id"),
     sa.Index(None, "tenant_id", "status", "id"),
 )

@@ -201,6 +201,7 @@ CREATE TABLE billing.invoice (
 CREATE INDEX invoice_tenant_id_account_id_id_idx ON billing.invoice (tenant_id, account_id, id);
 CREATE INDEX invoice_tenant_id_date_low_date_high_id_idx ON billing.invoice (tenant_id, date_low, date_high, id);
 CREATE INDEX invoice_tenant_id_last_updated_id_idx ON billing.invoice (tenant_id, last_updated, id);
+CREATE INDEX invoice_tenant_id_recipient_id_idx ON billing.invoice (tenant_id, recipient, id);
 CREATE INDEX invoice_tenant_id_status_id_idx ON billing.invoice (tenant_id, status, id);
 CREATE INDEX invoice_tenant_id_subject_date_low_date_high_id_idx ON billing.invoice (tenant_id, subject, date_low, date_high, id);
 

@@ -13,6 +13,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from mappers.compartments import PATIENT_COMPARTMENT, in_compartment_of
 from storage.pipeline import parameters
 from storage.search import Anchor, PageWanted, page_query
 from storage.search_criteria import Value, is_pointed
@@ -57,6 +58,8 @@ SELECT 'TENANT', 'p' || n, 0, CASE WHEN n % 3 > 0 THEN 'Invoice/i' || n ELSE 'Ac
 INSERT INTO billing.payment_notice (tenant_id, id, version, last_updated, status, request, response, residue)
 SELECT 'TENANT', 'n' || n, 1, '2026-01-01'::timestamptz + n * interval '1 second', 'active', 'Invoice/i' || n,
     'PaymentReconciliation/p' || n, '{}' FROM generate_series(1, ROWS / 10) AS n;
+INSERT INTO billing.account_index (tenant_id, id, parameter, position, value)
+SELECT 'TENANT', 'a' || n, 'subject', '{0}', 'Patient/' || n % 2000 FROM generate_series(1, ROWS / 10) AS n;
 INSERT INTO billing.account_index (tenant_id, id, parameter, position, system, value)
 SELECT 'TENANT', 'a' || n, 'identifier', '{0}', 'http://his', n::text FROM generate_series(1, ROWS / 10) AS n;
 INSERT INTO billing.resource_versions (tenant_id, resource_type, id, version, last_updated, interaction, content,
@@ -101,6 +104,15 @@ def _literal(value: Value) -> str:
     [text] = parameters([value])
     assert text is not None
     return "'" + text.decode().replace("'", "''") + "'"
+
+
+@pytest.mark.parametrize("resource_type", PATIENT_COMPARTMENT)
+def test_a_compartment_is_found_by_indexes(filled: DatabaseAccess, resource_type: str) -> None:
+    for count in (20, 1000):
+        plan = explained(filled, PageWanted(resource_type, in_compartment_of("7", resource_type), (), count), "generic")
+        sequential = [node["Relation Name"] for node in nodes(plan) if node["Node Type"] == "Seq Scan"]
+        assert sequential == [], json.dumps(plan, indent=1)
+        assert rows_touched(plan) <= 500, json.dumps(plan, indent=1)
 
 
 @pytest.mark.parametrize(

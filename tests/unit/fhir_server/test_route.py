@@ -23,10 +23,6 @@ TABLE = route_table(never, never)
         ("POST", "", "transaction", "", ""),
         ("GET", "Invoice", "search-type", "", ""),
         ("POST", "Invoice/_search", "search-type", "", ""),
-        ("GET", "", "search-system", "", ""),
-        ("POST", "_search", "search-system", "", ""),
-        ("GET", "Patient/p1/Invoice", "search-type", "p1", ""),
-        ("GET", "Patient/p1/*", "search-compartment", "p1", ""),
         ("POST", "Invoice", "create", "", ""),
         ("GET", "Invoice/a-1.b", "read", "a-1.b", ""),
         ("GET", "Invoice/1/", "read", "1", ""),
@@ -44,6 +40,22 @@ def test_a_path_finds_its_interaction(method: str, path: str, interaction: str, 
     match = TABLE.match(method, path)
     assert (match.route.interaction, match.id, match.version_id) == (interaction, id_, version)
     assert match.resource_type == path.split("/", maxsplit=1)[0]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "interaction", "resource_type", "id_"),
+    [
+        ("GET", "", "search-system", "", ""),
+        ("POST", "_search", "search-system", "", ""),
+        ("GET", "Patient/p1/Invoice", "search-type", "Invoice", "p1"),
+        ("GET", "Patient/p1/*", "search-compartment", "", "p1"),
+    ],
+)
+def test_several_types_are_searched_at_the_base_and_in_the_compartment_of_a_patient(
+    method: str, path: str, interaction: str, resource_type: str, id_: str
+) -> None:
+    match = TABLE.match(method, path)
+    assert (match.route.interaction, match.resource_type, match.id) == (interaction, resource_type, id_)
 
 
 @pytest.mark.parametrize(
@@ -74,11 +86,12 @@ def test_a_path_that_leads_nowhere_is_not_found(path: str, code: str) -> None:
 @pytest.mark.parametrize(
     ("method", "path", "allowed"),
     [
-        ("POST", "Invoice/1", "DELETE, GET, HEAD, PATCH, PUT"),
+        ("POST", "Invoice/1", "DELETE, GET, HEAD, PUT"),
+        ("PATCH", "Invoice/1", "DELETE, GET, HEAD, PUT"),
         ("PUT", "StructureDefinition", "GET, HEAD"),
         ("DELETE", "StructureDefinition", "GET, HEAD"),
         ("GET", "Invoice/1/$issue", "POST"),
-        ("GET", "", "POST"),
+        ("PUT", "", "GET, HEAD, POST"),
     ],
 )
 def test_a_method_that_is_not_possible_is_told_from_a_path_that_is_not_there(
