@@ -33,7 +33,7 @@ class ParameterDeclared(Protocol):
 
 
 class OperationDeclared(Protocol):
-    """An operation on an instance of `resource_type`; `id` is that of its OperationDefinition."""
+    """An operation on `resource_type`, which may be `Resource`: all that are kept; `id` is that of its OperationDefinition."""
 
     @property
     def id(self) -> str: ...
@@ -41,6 +41,8 @@ class OperationDeclared(Protocol):
     def code(self) -> str: ...
     @property
     def resource_type(self) -> str: ...
+    @property
+    def levels(self) -> Sequence[str]: ...
     @property
     def title(self) -> str: ...
     @property
@@ -88,6 +90,7 @@ class Served:
     base_url: str
     types: tuple[ServedType, ...]
     system_interactions: tuple[str, ...]
+    patch_formats: tuple[str, ...] = ()
     system_parameters: tuple[ServedParameter, ...] = ()
     compartments: tuple[str, ...] = ()
     allows_cross_origin: bool = False

@@ -34,6 +34,7 @@ def capability_statement(served: Served) -> dict[str, Any]:
         "implementation": {"description": "This server", "url": served.base_url},
         "fhirVersion": FHIR_VERSION,
         "format": ["application/fhir+json", "application/fhir+xml", "json", "xml"],
+        **({"patchFormat": list(served.patch_formats)} if served.patch_formats else {}),
         "rest": [
             {
                 "mode": "server",

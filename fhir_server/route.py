@@ -33,7 +33,7 @@ class Route:
     interaction: str
     types: tuple[str, ...] = ()
     needs: tuple[tuple[str, Permission], ...] = ()
-    body: Literal["", "json", "json?", "form"] = ""
+    body: Literal["", "json", "json?", "form", "patch"] = ""
     is_open: bool = False
     operation: Operation | None = None
     reads: Callable[[FhirRequest], Reading] | None = None

@@ -16,6 +16,7 @@ from fhir_server.interactions.conditional_delete import conditional_delete
 from fhir_server.interactions.conditional_update import conditional_update
 from fhir_server.interactions.create import create
 from fhir_server.interactions.delete import delete
+from fhir_server.interactions.patch import patch
 from fhir_server.interactions.read import read
 from fhir_server.interactions.update import update
 from fhir_server.interactions.vread import vread
@@ -25,6 +26,7 @@ from fhir_server.operations import (
     invoice_cancel,
     invoice_issue,
     invoice_post_payment,
+    resource_validate,
 )
 from fhir_server.operations.declaration import Operation
 from fhir_server.responses import Answer
@@ -59,6 +61,19 @@ def _operation(method: str, operation: Operation, action: Callable[[FhirRequest]
     )
 
 
+def _on_every_type(path: str, operation: Operation, action: Callable[[FhirRequest, Any], Awaitable[Answer]]) -> Route:
+    return Route(
+        method="POST",
+        path=path,
+        interaction="operation",
+        types=TYPES,
+        needs=(("", operation.permission),),
+        body="json?",
+        operation=operation,
+        serves=action,
+    )
+
+
 def _definition(path: str, interaction: str, action: Callable[[FhirRequest, Any], Awaitable[Answer]]) -> Route:
     return Route(method="GET", path=path, interaction=interaction, types=DEFINITIONS, is_open=True, serves=action)
 
@@ -80,6 +95,8 @@ def route_table(search: Callable[[FhirRequest], Reading], history: Callable[[Fhi
             _instance("GET", "[type]/[id]", "read", "r", reads=read),
             _instance("PUT", "[type]/[id]", "update", "u", body="json", writes=update),
             _conditional("PUT", "update", "u", body="json", writes=conditional_update),
+            _instance("PATCH", "[type]/[id]", "patch", "u", body="patch", writes=patch),
+            _conditional("PATCH", "patch", "u", body="patch", writes=patch),
             _instance("DELETE", "[type]/[id]", "delete", "d", writes=delete),
             _conditional("DELETE", "delete", "d", writes=conditional_delete),
             _instance("GET", "[type]/[id]/_history", "history-instance", "r", reads=history),
@@ -93,6 +110,8 @@ def route_table(search: Callable[[FhirRequest], Reading], history: Callable[[Fhi
             _operation("POST", account_post_payment.OPERATION, account_post_payment.account_post_payment),
             _operation("POST", account_balance.OPERATION, account_balance.get_account_balance),
             _operation("GET", account_balance.OPERATION, account_balance.get_account_balance),
+            _on_every_type("[type]/$validate", resource_validate.OPERATION, resource_validate.resource_validate),
+            _on_every_type("[type]/[id]/$validate", resource_validate.OPERATION, resource_validate.resource_validate),
             Route(method="GET", path="metadata", interaction="capabilities", is_open=True, serves=capabilities),
             _definition("[type]/[id]", "read", read_definition),
             _definition("[type]", "search-type", search_definitions),

@@ -13,6 +13,7 @@ from capability.conformance import DEFINITION_PARAMETERS, Conformance, Definitio
 from capability.search_documentation import served_parameter
 from capability.served import Served, ServedParameter, ServedType
 from fhir_server.fhir_request import FhirRequest, Query, take
+from fhir_server.interactions.patch_document import PATCH_FORMATS
 from fhir_server.responses import Answer, bundle, json_string
 from fhir_server.route import RouteTable
 from fhir_server.service import Service
@@ -87,6 +88,7 @@ def served_by(routes: RouteTable, base_url: str) -> Served:
     return Served(
         base_url=base_url,
         types=tuple(_served_type(routes, name) for name in routes.types),
+        patch_formats=PATCH_FORMATS if any(route.interaction == "patch" for route in routes.routes) else (),
         system_parameters=tuple(map(served_parameter, SEARCH_PARAMETERS)),
         compartments=("patient",) if "search-compartment" in system else (),
         system_interactions=(
