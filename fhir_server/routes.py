@@ -26,6 +26,7 @@ from fhir_server.operations import (
     invoice_cancel,
     invoice_issue,
     invoice_post_payment,
+    resource_meta,
     resource_validate,
 )
 from fhir_server.operations.declaration import Operation
@@ -61,16 +62,16 @@ def _operation(method: str, operation: Operation, action: Callable[[FhirRequest]
     )
 
 
-def _on_every_type(path: str, operation: Operation, action: Callable[[FhirRequest, Any], Awaitable[Answer]]) -> Route:
+def _on_every_type(method: str, path: str, operation: Operation, **action: Any) -> Route:
     return Route(
-        method="POST",
+        method=method,
         path=path,
         interaction="operation",
         types=TYPES,
         needs=(("", operation.permission),),
-        body="json?",
+        body="json?" if method == "POST" else "",
         operation=operation,
-        serves=action,
+        **action,
     )
 
 
@@ -81,6 +82,7 @@ def _definition(path: str, interaction: str, action: Callable[[FhirRequest, Any]
 def route_table(search: Callable[[FhirRequest], Reading], history: Callable[[FhirRequest], Reading]) -> RouteTable:
     """The table, with the interactions that have settings of their own."""
     searches: dict[str, Any] = {"interaction": "search-type", "types": TYPES, "needs": (("", "s"),), "reads": search}
+    validation: dict[str, Any] = {"serves": resource_validate.resource_validate}
     return RouteTable(
         [
             Route(method="POST", path="", interaction="transaction", body="json", serves=bundle),
@@ -110,8 +112,10 @@ def route_table(search: Callable[[FhirRequest], Reading], history: Callable[[Fhi
             _operation("POST", account_post_payment.OPERATION, account_post_payment.account_post_payment),
             _operation("POST", account_balance.OPERATION, account_balance.get_account_balance),
             _operation("GET", account_balance.OPERATION, account_balance.get_account_balance),
-            _on_every_type("[type]/$validate", resource_validate.OPERATION, resource_validate.resource_validate),
-            _on_every_type("[type]/[id]/$validate", resource_validate.OPERATION, resource_validate.resource_validate),
+            _on_every_type("POST", "[type]/$validate", resource_validate.OPERATION, **validation),
+            _on_every_type("POST", "[type]/[id]/$validate", resource_validate.OPERATION, **validation),
+            _on_every_type("GET", "[type]/[id]/$meta", resource_meta.OPERATION, reads=resource_meta.resource_meta),
+            _on_every_type("POST", "[type]/[id]/$meta", resource_meta.OPERATION, reads=resource_meta.resource_meta),
             Route(method="GET", path="metadata", interaction="capabilities", is_open=True, serves=capabilities),
             _definition("[type]/[id]", "read", read_definition),
             _definition("[type]", "search-type", search_definitions),
