@@ -37,10 +37,9 @@ class _Writer:
         self.line_end = line_end
 
     def resource(self, value: dict[str, Any], depth: int, attributes: str = "") -> None:
-        type_name = str(value["resourceType"])
-        shape = shape_of(type_name) if type_name in resource_types() else _NO_SHAPE
+        type_name = value["resourceType"]
         members = {name: item for name, item in value.items() if name != "resourceType"}
-        self._tag(type_name, attributes, members, shape, depth)
+        self._tag(type_name, attributes, members, shape_of(type_name), depth)
 
     def _tag(self, name: str, attributes: str, members: dict[str, Any], shape: Shape, depth: int) -> None:
         self._begin_line(depth)
@@ -67,12 +66,12 @@ class _Writer:
 
     def _element(self, name: str, value: Any, beside: dict[str, Any] | None, type_name: str, depth: int) -> None:
         if isinstance(value, dict):
-            if "resourceType" in value and type_name in {"Resource", ""}:
+            if type_name in {"Resource", ""} and _is_resource(value):
                 self._holder(name, value, depth)
             else:
                 shape = shape_of(type_name) if type_name else _NO_SHAPE
                 self._object(name, value, shape, depth, has_url=type_name == "Extension")
-        elif type_name == "xhtml":
+        elif type_name == "xhtml" and isinstance(value, str):
             # It is well-formed XHTML with its own namespace, or it would not have been accepted.
             self._begin_line(depth)
             self.parts.append(without_html_entities(value))
@@ -92,14 +91,19 @@ class _Writer:
         self, name: str, value: dict[str, Any], shape: Shape, depth: int, *, attributes: str = "", has_url: bool = False
     ) -> None:
         """An element with what XML has as attributes: `id`, and the `url` of an extension."""
-        named = ("id", "url") if has_url else ("id",)
-        before = "".join(f' {key}="{_text(value[key])}"' for key in named if key in value)
+        named = [key for key in (("id", "url") if has_url else ("id",)) if isinstance(value.get(key), str)]
+        before = "".join(f' {key}="{_text(value[key])}"' for key in named)
         members = {key: item for key, item in value.items() if key not in named}
         self._tag(name, before + attributes, members, shape, depth)
 
     def _begin_line(self, depth: int) -> None:
         if self.line_end:
             self.parts.append(self.line_end + "  " * depth)
+
+
+def _is_resource(value: dict[str, Any]) -> bool:
+    type_name = value.get("resourceType")
+    return isinstance(type_name, str) and type_name in resource_types()
 
 
 def _at(items: list[Any], index: int) -> Any:

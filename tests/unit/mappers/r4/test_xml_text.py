@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from lxml import etree
 
@@ -17,12 +17,29 @@ from mappers.r4.validate import validate
 from mappers.r4.xml_text import json_of_xml
 from mappers.r4.xml_writing import xml_of_json
 from tests.checkout import CHECKOUT
-from tests.strategies import resources
+from tests.strategies import resources, texts
 
 EXAMPLES = CHECKOUT / "tests" / "conformance" / "examples"
 FULL = CHECKOUT / "tests" / "unit" / "mappers" / "full"
 TYPES = ("Account", "ChargeItem", "Invoice", "PaymentNotice", "PaymentReconciliation", "Subscription")
 FHIR = 'xmlns="http://hl7.org/fhir"'
+# Some that R4 has for a Patient, and some that it has not.
+NAMES = st.sampled_from(
+    [
+        "name",
+        "given",
+        "birthDate",
+        "_birthDate",
+        "active",
+        "id",
+        "url",
+        "value",
+        "resourceType",
+        "photo",
+        "div",
+        "colour",
+    ]
+)
 NARRATIVE = {
     "status": "generated",
     "div": '<div xmlns="http://www.w3.org/1999/xhtml"><p class="x">&lt;Kabul&gt; &amp; کابل</p></div>',
@@ -198,6 +215,31 @@ def test_what_a_contained_resource_has_beyond_r4_is_written_behind_the_rest() ->
         b'<id value="p"/><gender id="g" value="female"/><favourite><colour value="red"/></favourite></Patient>'
         in xml_of_json(content)
     )
+
+
+ANYTHING = st.recursive(
+    st.booleans() | st.integers() | texts(),
+    lambda inner: st.lists(inner, min_size=1, max_size=2) | st.dictionaries(NAMES, inner, min_size=1, max_size=3),
+    max_leaves=8,
+)
+
+
+@settings(max_examples=100)
+@given(st.dictionaries(NAMES, ANYTHING, max_size=4), st.booleans())
+def test_whatever_a_contained_resource_of_another_type_has_is_well_formed_xml(
+    members: dict[str, Any], is_pretty: bool
+) -> None:
+    patient = {**members, "resourceType": "Patient", "id": "p"}
+    resource = {
+        "resourceType": "Account",
+        "status": "active",
+        "contained": [patient],
+        "subject": [{"reference": "#p"}],
+    }
+    assume(validate(resource) == [])
+
+    root = etree.fromstring(xml_of_json(encode(resource), is_pretty=is_pretty))
+    assert [etree.QName(child).localname for child in root] == ["contained", "status", "subject"]
 
 
 def test_prefixes_comments_and_declared_encodings_make_no_difference() -> None:
