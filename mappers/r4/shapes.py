@@ -14,15 +14,17 @@ from typing import NamedTuple
 import msgspec
 
 from mappers.r4.definitions import ElementDefinition, definitions, json_names
+from mappers.r4.faults import step
 
 SHAPES_FILE = Path(__file__).parent / "shapes.json"
 
 
 class Child(NamedTuple):
-    """An element as JSON and XML name it: of a choice, each type is one. `element` is its name in FHIRPath."""
+    """An element as JSON and XML name it: of a choice, each type is one. `step` is what FHIRPath says of it."""
 
     position: int
     element: str
+    step: str
     type_name: str
     many: bool
 
@@ -37,7 +39,7 @@ def shape_of(type_name: str) -> Shape:
     children: dict[str, Child] = {}
     for position, (name, element) in enumerate(_elements(type_name).items()):
         for json_name, kind in json_names(name, element).items():
-            children[json_name] = Child(position, name, kind, element.many)
+            children[json_name] = Child(position, name, step(name), kind, element.many)
     return children
 
 

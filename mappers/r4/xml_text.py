@@ -104,6 +104,8 @@ class _Reader:
         """The child elements as JSON has them. What are `attributes` of the type cannot be elements too."""
         if depth > DEPTH_MAX:
             raise _too_deep()
+        if not len(node) and not node.text:
+            return {}
         shape = shape_of(type_name)
         found: dict[str, list[tuple[Any, Any]]] = {}
         last = 0
@@ -119,7 +121,7 @@ class _Reader:
                 )
             else:
                 items = found.setdefault(name, [])
-                here = place + step(known.element) + (f"[{len(items)}]" if known.many else "")
+                here = f"{place}{known.step}[{len(items)}]" if known.many else place + known.step
                 self._check_order(known, last, len(items), here)
                 last = max(last, known.position)
                 items.append(self._item(child, known, here, depth + 1))
@@ -217,8 +219,9 @@ def _members_of_json(found: dict[str, list[tuple[Any, Any]]], repeats: dict[str,
 
 
 def _name_of(node: etree._Element) -> tuple[str, str]:
-    name = etree.QName(node)
-    return name.namespace or "", name.localname
+    tag = str(node.tag)
+    namespace, _, name = tag[1:].rpartition("}")
+    return (namespace, name) if tag.startswith("{") else ("", tag)
 
 
 def _xhtml_text(node: etree._Element) -> str:
