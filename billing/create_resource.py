@@ -14,7 +14,7 @@ from billing.open_account import open_account
 from billing.own_references import own_references, refuse_missing
 from billing.receive_payment import receive_payment
 from billing.server_owned import refuse_on_creation
-from billing.touched_accounts import accounts_named_by
+from billing.touched_accounts import accounts_named_by, accounts_touched_by
 from billing.unique_identifiers import content_hash, existing_with, keys_of
 from ledger.errors import conflict
 from mappers import mapper_for
@@ -51,7 +51,9 @@ async def create_resource(
     hash_of_content = content_hash(document) if keys else ""
     record = mapper_for(resource_type).parse(document, id=resource_id or new_id(), base_url=context.base_url)
     refuse_on_creation(record)
-    await account_balances.lock(tx, accounts_named_by(record))
+    await account_balances.lock(
+        tx, accounts_named_by(record) | await accounts_touched_by(tx, resource_type, references)
+    )
     if keys and (existing := await existing_with(tx, resource_type, keys, hash_of_content)) is not None:
         return existing
     await refuse_missing(tx, references)

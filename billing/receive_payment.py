@@ -30,7 +30,6 @@ from ledger.payment import Owner, received_entry
 from ledger.payment_reconciliation import PaymentReconciliation
 from mappers.extensions import PAYMENT_ACCOUNT, PAYMENT_METHOD
 from storage import account_balances, journal
-from storage.resource_rows import load
 from storage.transaction import Transaction
 
 POSTED = "billing.payment.posted.v1"
@@ -115,9 +114,8 @@ async def _receipt(tx: Transaction, context: Context, payment: PaymentReconcilia
     on, asset = _payment_date(tx, context, payment), _asset(payment)
     targets = targets_of(payment)
     invoice_ids = sorted({target.id for target in targets if target.resource_type == "Invoice"})
-    await _lock_accounts(tx, payment, targets, invoice_ids)
     open_invoices = await payables(tx, invoice_ids)
-    # A draft may have moved to another account, and was issued, between the look at its account and the lock on it.
+    # They are locked, unless a draft moved to another account and was issued since its account was looked up.
     await account_balances.lock(tx, set().union(*(accounts_named_by(each.invoice) for each in open_invoices.values())))
     problems = problems_of(tx, targets, open_invoices, currency)
     if payment.payment_account_id is not None:
@@ -167,16 +165,6 @@ def _asset(payment: PaymentReconciliation) -> LedgerAccount:
             extension_place("PaymentReconciliation", PAYMENT_METHOD),
         )
     return asset
-
-
-async def _lock_accounts(
-    tx: Transaction, payment: PaymentReconciliation, targets: list[Target], invoice_ids: list[str]
-) -> None:
-    invoices = await load(tx, "Invoice", invoice_ids)
-    accounts = {getattr(invoice, "account_id", None) for invoice in invoices.values()}
-    accounts |= {target.id for target in targets if target.resource_type == "Account"}
-    accounts.add(payment.payment_account_id)
-    await account_balances.lock(tx, [account_id for account_id in accounts if account_id is not None])
 
 
 def _owned(

@@ -14,7 +14,7 @@ from billing.context import Context
 from billing.create_resource import create_resource
 from billing.note_payment import change_notice
 from billing.own_references import own_references, refuse_missing
-from billing.touched_accounts import accounts_named_by
+from billing.touched_accounts import accounts_named_by, accounts_touched_by
 from billing.unique_identifiers import keep_keys, key_is_of, keys_of, may_have_keys
 from ledger.errors import Category, refuse
 from ledger.resource import Resource
@@ -81,8 +81,7 @@ async def locked(
     """The resource as it is stored, its accounts and those that a document names locked, then its row."""
     named: set[str] = set()
     if naming is not None:
-        references = own_references(naming, context.base_url)
-        named = {item.id for item in references if item.resource_type == "Account"}
+        named = await accounts_touched_by(tx, resource_type, own_references(naming, context.base_url))
     seen = (await load(tx, resource_type, [resource_id])).get(resource_id)
     if seen is None:
         await tx.read_clock()

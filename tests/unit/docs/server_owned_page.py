@@ -22,9 +22,9 @@ client may send, and what becomes of it. The commands go by the same tables: `bi
 `billing/server_owned.py`.
 
 Each row holds for the request alone and as an entry of a transaction, which is refused as a whole with any of its
-entries. A PUT that creates goes by the rows of POST, where *now* is (none). PATCH is not served yet; it will go by
-the rows of PUT. DELETE of what other resources refer to is refused with 409 `still-referenced`; of what is not there,
-it is fine.
+entries. A PUT that creates goes by the rows of POST, where *now* is (none). A PATCH goes by the rows of PUT: it is an
+update with what the patch makes of the current version. DELETE of what other resources refer to is refused with 409
+`still-referenced`; of what is not there, it is fine.
 
 `id`, `meta.versionId` and `meta.lastUpdated` are the server's: sent ones are ignored, but that the `id` of a PUT must
 be the one of its URL.
@@ -96,7 +96,7 @@ def _parts() -> Iterator[str]:
 
 
 def _status_row(rule: StatusRule) -> str:
-    request = "PUT" if NEW not in rule.before else "POST" if rule.before == (NEW,) else "POST, PUT"
+    request = "PUT, PATCH" if NEW not in rule.before else "POST" if rule.before == (NEW,) else "POST, PUT, PATCH"
     sent = _codes(rule.sent)
     if DELETED in rule.sent:
         request, sent = "DELETE", ""
