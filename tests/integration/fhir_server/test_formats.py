@@ -14,6 +14,7 @@ from fhir_server.answer_form import GZIP_BYTES_MIN
 from mappers.r4.json_text import decode, encode
 from mappers.r4.xml_text import json_of_xml
 from mappers.r4.xml_writing import xml_of_json
+from tests.checkout import CHECKOUT
 from tests.integration.serving import PATIENT, Hospital, Json, Server, body, codes_of, expressions_of
 
 XML = "application/fhir+xml"
@@ -70,6 +71,16 @@ async def test_what_is_sent_in_json_and_in_xml_is_stored_alike(hospital: Hospita
     for created in (one, other):
         del created["id"], created["meta"]
     assert one == other
+
+
+async def test_an_official_example_goes_in_and_comes_out_as_xml(hospital: Hospital) -> None:
+    example = (CHECKOUT / "tests" / "conformance" / "examples" / "Account-example.xml").read_bytes()
+    created = await send(hospital, "PUT", "Account/example", example, content_type=XML, accept=XML)
+    assert created.status_code == 201, created.text
+    account, sent = body_of_xml(created), decode(json_of_xml(example))
+    assert account["meta"]["security"] == sent["meta"]["security"]
+    # The server adds the currency that the account has for life.
+    assert {**account, "meta": {}, "extension": []} == {**sent, "meta": {}, "extension": []}
 
 
 async def test_searches_bundles_operations_and_definitions_answer_in_xml(hospital: Hospital) -> None:
