@@ -33,8 +33,8 @@ settled and due follow from the journal, and from nothing else.
 Each event below is one that this release books. The examples were carried out to make this page: these are the lines
 that the journal has, in AFN, and a test holds the page to them.
 
-An invoice is revenue when its charges are captured, on the day of the service. Issuing moves what is unbilled to what
-is billed and owes the tax. Money is always received first, on whoever's behalf, and then put to invoices.
+Revenue is booked when a charge is captured, on the day of the service. Issuing an invoice moves what is unbilled to
+what is billed, and owes the tax. Money is always received first, on whoever's behalf, and then put to invoices.
 """
 
 INSURER = {"reference": "Organization/insurer"}
