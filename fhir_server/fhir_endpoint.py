@@ -18,8 +18,8 @@ from fhir_server.execution import carry_out
 from fhir_server.faults import log_fault, request_id
 from fhir_server.fhir_request import FhirRequest, query_of
 from fhir_server.idempotency import check_key
-from fhir_server.interactions.patch_document import of_json_patch
-from fhir_server.media_types import Format, check_form, check_json_patch, format_sent, preferences_of
+from fhir_server.interactions.patch_document import of_json_patch, of_parameters
+from fhir_server.media_types import Format, check_form, format_sent, is_json_patch, preferences_of
 from fhir_server.outcomes import headers_of, outcome_of, status_of, unexpected_outcome
 from fhir_server.preconditions import NO_CONDITIONS, Conditions, conditions_of
 from fhir_server.request_body import decompressed, read_body
@@ -108,13 +108,14 @@ class FhirEndpoint:
             form.take_from(fields)
             form.check()
             request.query += fields
-        elif route.body == "patch":
-            check_json_patch(content_type)
+        elif route.body == "patch" and is_json_patch(content_type):
             request.document = of_json_patch(body)
         elif body or route.body != "json?":
             # What came as XML is JSON for everything that follows.
             content = json_of_xml(body) if format_sent(content_type) is Format.XML else body
             request.document, request.body = decode(content), content
+            if route.body == "patch":
+                of_parameters(request.document)
 
     async def _bytes_sent(self, headers: Headers, receive: Receive) -> bytes:
         bytes_max = self._service.settings.max_body_bytes

@@ -116,14 +116,15 @@ def format_sent(content_type: str) -> Format:
         for each, names in _TYPES.items():
             if name in names:
                 return each
-    raise _unreadable(content_type, f"{FHIR_JSON} and {FHIR_XML} (or application/json, application/xml)")
+    raise _unreadable(content_type, f"{FHIR_JSON} and {FHIR_XML} (or application/json, application/xml; a patch also as {JSON_PATCH})")
 
 
-def check_json_patch(content_type: str) -> None:
-    """Refuse a body that is no JSON Patch where one is expected."""
+def is_json_patch(content_type: str) -> bool:
+    """Whether a body is a JSON Patch; where it is none, a patch is a resource."""
     name, parameters = _media_range(content_type)
-    if name != JSON_PATCH or not _is_readable(parameters):
+    if name == JSON_PATCH and not _is_readable(parameters):
         raise _unreadable(content_type, JSON_PATCH)
+    return name == JSON_PATCH
 
 
 def check_form(content_type: str) -> None:

@@ -12,7 +12,7 @@ from billing.change import Change
 from billing.update_resource import update_resource, version_differs
 from fhir_server.fhir_request import FhirRequest, Writing
 from fhir_server.interactions.criteria import matched
-from fhir_server.interactions.patch_document import apply_patch
+from fhir_server.interactions.patch_document import apply_patch, check_patch
 from fhir_server.interactions.read import deleted
 from fhir_server.preconditions import precondition_failed
 from fhir_server.responses import Answer, answer_of_change
@@ -26,6 +26,8 @@ _ATTEMPTS = 3
 
 def patch(request: FhirRequest) -> Writing:
     is_by_id = bool(request.id)
+    assert request.document is not None, "the edge has read a patch"
+    check_patch(request.document, request.resource_type, conditional_references=bool(request.place))
 
     async def writing(tx: Transaction) -> Answer:
         found = request.id if is_by_id else await matched(tx, request)
@@ -76,7 +78,7 @@ async def _current(tx: Transaction, request: FhirRequest, resource_id: str) -> t
 
 def _patched(request: FhirRequest, resource_id: str, content: str) -> dict[str, Any]:
     assert request.document is not None, "the edge has read a patch"
-    document = apply_patch(request.document, content)
+    document = apply_patch(request.document, request.resource_type, content)
     problems = validate(document, request.resource_type, conditional_references=bool(request.place))
     if problems:
         raise Refusal(problems)

@@ -12,7 +12,7 @@ from typing import Any
 import jsonpatch
 
 from ledger.errors import Category, Problem, Refusal, invalid, rule_broken
-from mappers.r4.faults import shortened, shown
+from mappers.r4.faults import shown
 from mappers.r4.json_text import decode, encode
 
 OPERATIONS_MAX = 1000
@@ -130,8 +130,6 @@ def _is_same(one: Any, other: Any) -> bool:
 
 
 def _refused(code: str, number: int, operation: Operation, why: str) -> Refusal:
-    place = " ".join(
-        [operation["op"], *(shown(shortened(operation[name])) for name in ("from", "path") if name in operation)]
-    )
+    place = " ".join([operation["op"], *(shown(operation[name]) for name in ("from", "path") if name in operation)])
     message = f"Operation {number} of the patch ({place}) cannot be applied: {why}. Nothing was changed."
     return rule_broken(code, message, issue="processing")

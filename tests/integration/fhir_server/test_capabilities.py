@@ -359,6 +359,14 @@ async def test_conditions_are_kept_as_they_are_claimed(statement: Json, hospital
         assert answer.status_code in {204, 400}
 
 
+async def test_patches_are_read_in_the_formats_that_are_claimed(statement: Json, hospital: Hospital) -> None:
+    formats = ("application/json-patch+json", "application/fhir+json", "application/fhir+xml")
+    assert statement["patchFormat"] == list(formats)
+    for content_type in (*formats, "application/xml-patch+xml", "application/merge-patch+json"):
+        answer = await hospital.http.patch("Account/1", content="?", headers={"content-type": content_type})
+        assert answer.status_code == (400 if content_type in formats else 415), answer.text
+
+
 async def test_an_account_can_be_created_by_update_and_read_conditionally_as_claimed(
     statement: Json, hospital: Hospital
 ) -> None:

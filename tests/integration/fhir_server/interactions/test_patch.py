@@ -1,4 +1,4 @@
-"""The patch interaction with JSON Patch. https://hl7.org/fhir/R4/http.html#patch"""
+"""The patch interaction, with JSON Patch and FHIRPath Patch. https://hl7.org/fhir/R4/http.html#patch"""
 
 from __future__ import annotations
 
@@ -34,6 +34,16 @@ def add(path: str, value: Any) -> Json:
 def binary(*operations: Json) -> Json:
     data = base64.b64encode(json.dumps(operations).encode()).decode()
     return {"resourceType": "Binary", "contentType": JSON_PATCH, "data": data}
+
+
+def operation(kind: str, path: str, **parts: Json) -> Json:
+    """An operation of a FHIRPath Patch; parts are given without their names."""
+    given = [{"name": "type", "valueCode": kind}, {"name": "path", "valueString": path}]
+    return {"name": "operation", "part": [*given, *({"name": name, **part} for name, part in parts.items())]}
+
+
+def parameters(*operations: Json) -> Json:
+    return {"resourceType": "Parameters", "parameter": list(operations)}
 
 
 def transaction(*entries: Json, kind: str = "transaction") -> Json:
@@ -232,6 +242,9 @@ async def test_a_transaction_with_a_patch_that_fails_changes_nothing(hospital: H
         (patch_entry(url, binary() | {"contentType": "text/plain"}), 400, "patch-invalid"),
         (patch_entry(url, binary() | {"data": "?"}), 400, "patch-invalid"),
         (patch_entry(url, other["resource"]), 400, "patch-invalid"),
+        (patch_entry(url, parameters(operation("delete", "Account.guarantor[0].exists()"))), 400, "patch-invalid"),
+        (patch_entry(url, parameters({"name": "x", "valueCode": "a", "y": 1})), 400, "unknown-element"),
+        (patch_entry(url, parameters(operation("delete", "Account"))), 422, "patch-not-applicable"),
         (patch_entry("Account?identifier=none", binary()), 404, "not-found"),
         ({"request": {"method": "PATCH", "url": url}}, 400, "body-missing"),
     ):
@@ -266,3 +279,107 @@ async def test_two_entries_that_write_the_same_are_refused(hospital: Hospital) -
     bundle = transaction(*[patch_entry(url, binary(add("/name", "2")))] * 2)
     answer = await hospital.http.post("", json=bundle)
     assert (answer.status_code, codes_of(body(answer))) == (400, ["entry-repeated"])
+
+
+async def test_a_fhirpath_patch_makes_a_version(hospital: Hospital) -> None:
+    account = await hospital.account(name="1", identifier=[{"system": "a", "value": "1"}, {"system": "b"}])
+    url = f"Account/{account['id']}"
+    answer = await hospital.http.patch(
+        url,
+        json=parameters(
+            operation("replace", "Account.name", value={"valueString": "2"}),
+            operation(
+                "add",
+                "Account.identifier.where(system = 'b')",
+                name={"valueString": "value"},
+                value={"valueString": "2"},
+            ),
+            operation("move", "Account.identifier", source={"valueInteger": 1}, destination={"valueInteger": 0}),
+        ),
+    )
+    assert answer.status_code == 200, answer.text
+    assert answer.headers["etag"] == 'W/"2"'
+    assert body(answer)["name"] == "2"
+    assert body(answer)["identifier"] == [{"system": "b", "value": "2"}, {"system": "a", "value": "1"}]
+    assert body(answer) == await hospital.read(url)
+
+
+async def test_a_fhirpath_patch_is_read_in_xml_and_keeps_digits(hospital: Hospital) -> None:
+    charge = await hospital.charge(await hospital.account(), status="planned")
+    content = """<Parameters xmlns="http://hl7.org/fhir"><parameter><name value="operation"/>
+      <part><name value="type"/><valueCode value="replace"/></part>
+      <part><name value="path"/><valueString value="ChargeItem.priceOverride.value"/></part>
+      <part><name value="value"/><valueDecimal value="12.50"/></part></parameter></Parameters>"""
+    url = f"ChargeItem/{charge['id']}"
+    answer = await hospital.http.patch(url, content=content, headers={"content-type": "application/fhir+xml"})
+    assert answer.status_code == 200, answer.text
+    assert '"value":12.50' in answer.text
+
+
+async def test_a_fhirpath_patch_that_does_not_fit_names_its_operation(hospital: Hospital) -> None:
+    account = await hospital.account(name="1")
+    url = f"Account/{account['id']}"
+    replaced = operation("replace", "Account.name", value={"valueString": "2"})
+    for second, status, code in (
+        (
+            operation("replace", "Account.guarantor[0].onHold", value={"valueBoolean": True}),
+            422,
+            "patch-not-applicable",
+        ),
+        (operation("delete", "Account.guarantor.onHold.not()"), 400, "patch-invalid"),
+        (operation("add", "Account", name={"valueString": "guarantor"}), 400, "patch-invalid"),
+    ):
+        answer = await hospital.http.patch(url, json=parameters(replaced, second))
+        assert (answer.status_code, codes_of(body(answer))) == (status, [code]), answer.text
+        assert expressions_of(body(answer)) == ["Parameters.parameter[1]"]
+    invalid = operation("replace", "Account.status", value={"valueCode": "foo"})
+    answer = await hospital.http.patch(url, json=parameters(replaced, invalid))
+    assert (answer.status_code, expressions_of(body(answer))) == (400, ["Account.status"])
+    assert await hospital.read(url) == account
+
+
+async def test_what_is_neither_a_json_patch_nor_parameters_is_refused(hospital: Hospital) -> None:
+    account = await hospital.account()
+    for document in (account, {"patch": [1]}, binary(), {"resourceType": "Parameters", "patch": []}, {}):
+        answer = await hospital.http.patch(f"Account/{account['id']}", json=document)
+        assert answer.status_code == 400, answer.text
+
+
+async def test_a_patch_that_nests_without_end_is_refused(hospital: Hospital) -> None:
+    account = await hospital.account()
+    path = "Account.subject[0]"
+    operations: list[Json] = []
+    value = {"part": [{"name": "url", "valueUri": "http://a"}]}
+    for _ in range(80):
+        operations.append(operation("add", path, name={"valueString": "extension"}, value=value))
+        path += ".extension"
+    answer = await hospital.http.patch(f"Account/{account['id']}", json=parameters(*operations))
+    assert (answer.status_code, codes_of(body(answer))) == (400, ["json-too-deep"]), answer.text
+
+
+@pytest.mark.parametrize("kind", ["transaction", "batch"])
+async def test_a_bundle_patches_by_parameters(hospital: Hospital, kind: str) -> None:
+    one = await hospital.account(identifier=[{"system": "http://his", "value": "1"}])
+    named = operation("add", "Account", name={"valueString": "name"}, value={"valueString": "new"})
+    bundle = transaction(patch_entry("Account?identifier=http://his|1", parameters(named)), kind=kind)
+    answer = await hospital.http.post("", json=bundle)
+    assert [entry["response"]["status"] for entry in body(answer)["entry"]] == ["200 OK"], answer.text
+    assert (await hospital.read(f"Account/{one['id']}"))["name"] == "new"
+
+
+async def test_a_fhirpath_patch_refers_to_what_its_transaction_creates(hospital: Hospital) -> None:
+    charge = await hospital.charge(await hospital.account(), status="planned")
+    name = "urn:uuid:ac6f5ae4-8f73-4f24-8b4a-0fcdf1a5b1aa"
+    moved = operation("replace", "ChargeItem.account[0]", value={"valueReference": {"reference": name}})
+    bundle = transaction(
+        patch_entry(f"ChargeItem/{charge['id']}", parameters(moved)),
+        {
+            "fullUrl": name,
+            "resource": {"resourceType": "Account", "status": "active", "subject": [PATIENT]},
+            "request": {"method": "POST", "url": "Account"},
+        },
+    )
+    answer = await hospital.http.post("", json=bundle)
+    assert answer.status_code == 200, answer.text
+    patched_charge, created = (entry["resource"] for entry in body(answer)["entry"])
+    assert patched_charge["account"] == [{"reference": f"Account/{created['id']}"}]
