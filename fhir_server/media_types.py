@@ -116,7 +116,9 @@ def format_sent(content_type: str) -> Format:
         for each, names in _TYPES.items():
             if name in names:
                 return each
-    raise _unreadable(content_type, f"{FHIR_JSON} and {FHIR_XML} (or application/json, application/xml; a patch also as {JSON_PATCH})")
+    raise _unreadable(
+        content_type, f"{FHIR_JSON} and {FHIR_XML} (or application/json, application/xml; a patch also as {JSON_PATCH})"
+    )
 
 
 def is_json_patch(content_type: str) -> bool:
