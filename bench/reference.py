@@ -35,12 +35,19 @@ def _for_psycopg(batches: list[Batch]) -> Replay:
         [
             (
                 _PARAMETER.sub(b"%s", sql.replace(b"%", b"%%")),
-                [parameters[int(number) - 1] for number in _PARAMETER.findall(sql)],
+                [_text(parameters[int(number) - 1]) for number in _PARAMETER.findall(sql)],
             )
             for sql, parameters in batch
         ]
         for batch in batches
     ]
+
+
+def _text(value: Any) -> Any:
+    """Bytes are JSON text to our pipeline, but bytea to psycopg."""
+    if isinstance(value, list):
+        return [_text(item) for item in value]
+    return value.decode() if isinstance(value, bytes) else value
 
 
 class Reference:

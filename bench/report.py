@@ -76,7 +76,7 @@ def _line(rounds: list[Measured]) -> Line | None:
 
 
 def show(lines: list[Line], conditions: dict[str, Any]) -> None:
-    console = Console()
+    console = Console(width=120)
     for name, value in conditions.items():
         console.print(f"{name}: {value}", highlight=False)
     table = Table()

@@ -21,8 +21,9 @@ resource_versions = sa.Table(
     sa.Column("mapper_version", sa.SmallInteger, nullable=False),
     text("created_by", null=False),
     sa.CheckConstraint("(interaction = 'delete') = (content IS NULL)", name="deletion_has_no_content"),
-    # The history of a type. That of the system is merged from those of the types: a write has one index to fill.
-    sa.Index(None, "tenant_id", "resource_type", "last_updated"),
+    # The history of the types. The type comes last, so that nobody takes this index for the primary key: where nothing
+    # is known yet of how many rows there are, PostgreSQL would read all versions of a type to find one of them.
+    sa.Index(None, "tenant_id", "last_updated", "resource_type"),
 )
 
 # One row per change. position says nothing about order across resources: a consumer claims rows, it does not compare

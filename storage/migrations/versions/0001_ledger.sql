@@ -437,7 +437,7 @@ CREATE TABLE billing.resource_versions (
     CONSTRAINT resource_versions_deletion_has_no_content_check CHECK ((interaction = 'delete') = (content IS NULL))
 );
 
-CREATE INDEX resource_versions_tenant_id_resource_type_last_updated_idx ON billing.resource_versions (tenant_id, resource_type, last_updated);
+CREATE INDEX resource_versions_tenant_id_last_updated_resource_type_idx ON billing.resource_versions (tenant_id, last_updated, resource_type);
 
 CREATE TABLE billing.outbox (
     tenant_id TEXT COLLATE "C" NOT NULL,
