@@ -37,10 +37,9 @@ from storage.search_criteria import (
     is_pointed,
 )
 from storage.search_folding import folded_expression
+from storage.search_horizon import HORIZON
 from storage.search_parameters import ChildColumn, IndexRows, LocalIdColumn, ReferenceColumn
 from storage.tables import metadata
-
-_HORIZON = "coalesce(nullif(current_setting('billing.horizon', true), ''), 'infinity')::timestamptz"
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +114,7 @@ class Conditions:
             case Matched():
                 return self._matched(shape, alias)
             case BeforeHorizon():
-                return f"{alias}.last_updated < {_HORIZON}"
+                return f"{alias}.last_updated < {HORIZON}"
             case AmountCompared(name, operator):
                 return (
                     f'({alias}."{name}_currency" IS NULL AND {alias}."{name}_minor" {operator} '
