@@ -79,7 +79,7 @@ class ServedType:
     operations: tuple[OperationDeclared, ...] = ()
     is_kept: bool = True
     conditional_update: bool = False
-    conditional_delete: bool = False
+    conditional_delete: Literal["not-supported", "single", "multiple"] = "not-supported"
     documentation: str = ""
 
 

@@ -74,7 +74,7 @@ def _resource(served: ServedType) -> dict[str, Any]:
             "conditionalCreate": "create" in served.interactions,
             "conditionalRead": "full-support",
             "conditionalUpdate": served.conditional_update,
-            "conditionalDelete": "single" if served.conditional_delete else "not-supported",
+            "conditionalDelete": served.conditional_delete,
             "referencePolicy": ["literal", "logical", "enforced"],
         }
     if served.includes:

@@ -33,7 +33,11 @@ def create_app(settings: Settings) -> FastAPI:
         pool_timeout_seconds=settings.pool_timeout_seconds,
         statement_timeout_seconds=settings.statement_timeout_seconds,
     )
-    routes = route_table(Search.of_settings(settings), History.of_settings(settings))
+    routes = route_table(
+        Search.of_settings(settings),
+        History.of_settings(settings),
+        deletes_many=settings.conditional_delete == "multiple",
+    )
     service = Service(
         settings=settings,
         database=database,

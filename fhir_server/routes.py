@@ -12,7 +12,7 @@ from fhir_server.authorization.smart_scopes import Permission
 from fhir_server.fhir_request import FhirRequest, Reading, Writing
 from fhir_server.interactions.bundle import bundle
 from fhir_server.interactions.capabilities import capabilities, read_definition, search_definitions
-from fhir_server.interactions.conditional_delete import conditional_delete
+from fhir_server.interactions.conditional_delete import ConditionalDelete
 from fhir_server.interactions.conditional_update import conditional_update
 from fhir_server.interactions.create import create
 from fhir_server.interactions.delete import delete
@@ -79,7 +79,12 @@ def _definition(path: str, interaction: str, action: Callable[[FhirRequest, Any]
     return Route(method="GET", path=path, interaction=interaction, types=DEFINITIONS, is_open=True, serves=action)
 
 
-def route_table(search: Callable[[FhirRequest], Reading], history: Callable[[FhirRequest], Reading]) -> RouteTable:
+def route_table(
+    search: Callable[[FhirRequest], Reading],
+    history: Callable[[FhirRequest], Reading],
+    *,
+    deletes_many: bool = False,
+) -> RouteTable:
     """The table, with the interactions that have settings of their own."""
     searches: dict[str, Any] = {"interaction": "search-type", "types": TYPES, "needs": (("", "s"),), "reads": search}
     validation: dict[str, Any] = {"serves": resource_validate.resource_validate}
@@ -100,7 +105,7 @@ def route_table(search: Callable[[FhirRequest], Reading], history: Callable[[Fhi
             _instance("PATCH", "[type]/[id]", "patch", "u", body="patch", writes=patch),
             _conditional("PATCH", "patch", "u", body="patch", writes=patch),
             _instance("DELETE", "[type]/[id]", "delete", "d", writes=delete),
-            _conditional("DELETE", "delete", "d", writes=conditional_delete),
+            _conditional("DELETE", "delete", "d", writes=ConditionalDelete(deletes_many)),
             _instance("GET", "[type]/[id]/_history", "history-instance", "r", reads=history),
             # SMART counts them among searches: https://hl7.org/fhir/smart-app-launch/scopes-and-launch-context.html
             _instance("GET", "[type]/_history", "history-type", "s", reads=history),

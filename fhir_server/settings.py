@@ -78,6 +78,11 @@ class Settings(BaseSettings):
         description="What becomes of search parameters that the server does not know, where a request does not say it "
         "by `Prefer: handling`. To ignore them finds more than was asked for.",
     )
+    conditional_delete: Literal["single", "multiple"] = Field(
+        "single",
+        description="What a delete by criteria does where several resources match: `single` refuses it, `multiple` "
+        "deletes them all, at most 100.",
+    )
     cursor_key: str = Field(
         "",
         pattern="^(.{32,})?$",

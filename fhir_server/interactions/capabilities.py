@@ -8,14 +8,16 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import lru_cache
 from http import HTTPStatus
+from typing import Literal
 
 from capability.conformance import DEFINITION_PARAMETERS, Conformance, Definition
 from capability.search_documentation import served_parameter
 from capability.served import Served, ServedParameter, ServedType
 from fhir_server.fhir_request import FhirRequest, Query, take
+from fhir_server.interactions.conditional_delete import ConditionalDelete
 from fhir_server.interactions.patch_document import PATCH_FORMATS
 from fhir_server.responses import Answer, bundle, json_string
-from fhir_server.route import RouteTable
+from fhir_server.route import Route, RouteTable
 from fhir_server.service import Service
 from ledger.errors import invalid, not_found
 from mappers import MAPPERS
@@ -112,8 +114,15 @@ def _served_type(routes: RouteTable, name: str) -> ServedType:
         operations=tuple(dict.fromkeys(route.operation for route in own if route.operation is not None)),
         is_kept=is_kept,
         conditional_update=("PUT", "[type]") in paths,
-        conditional_delete=("DELETE", "[type]") in paths,
+        conditional_delete=_conditional_delete(own),
     )
+
+
+def _conditional_delete(own: list[Route]) -> Literal["not-supported", "single", "multiple"]:
+    for route in own:
+        if isinstance(route.writes, ConditionalDelete):
+            return "multiple" if route.writes.many else "single"
+    return "not-supported"
 
 
 def _parameters(name: str) -> tuple[ServedParameter, ...]:

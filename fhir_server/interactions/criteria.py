@@ -31,10 +31,15 @@ def condition_of(request: FhirRequest) -> str:
     return f"{request.resource_type}?{sorted(criteria_of(request) or [])}"
 
 
+async def matching_ids(tx: Transaction, request: FhirRequest, limit: int) -> list[str]:
+    """The ids of what matches, in their order, at most `limit`."""
+    query = encode_query(criteria_of(request) or [])
+    return await match_ids(tx, request.context, request.resource_type, query, limit=limit)
+
+
 async def matching_id(tx: Transaction, request: FhirRequest) -> str | None:
     """The id of the one match. More than one is refused."""
-    query = encode_query(criteria_of(request) or [])
-    found = await match_ids(tx, request.context, request.resource_type, query)
+    found = await matching_ids(tx, request, 2)
     if len(found) > 1:
         where = "If-None-Exist" if request.conditions.if_none_exist is not None else "the criteria in the URL"
         raise precondition_failed(

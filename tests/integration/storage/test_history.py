@@ -60,15 +60,19 @@ def touched(node: Any) -> Any:
     return node["Actual Loops"] * (node["Actual Rows"] + node.get("Rows Removed by Filter", 0)) if is_scan else 0
 
 
-@pytest.mark.parametrize("oldest_first", [False, True])
 @pytest.mark.parametrize(
-    "wanted",
+    ("wanted", "oldest_first"),
     [
-        {},
-        {"after": AFTER},
-        {"since": MOMENT},
-        {"since": MOMENT, "after": AFTER},
-        {"at": (datetime(2026, 1, 1, 2, tzinfo=UTC), MOMENT)},
+        ({}, False),
+        ({}, True),
+        ({"after": AFTER}, False),
+        ({"after": AFTER}, True),
+        ({"since": MOMENT}, False),
+        ({"since": MOMENT}, True),
+        ({"since": MOMENT, "after": AFTER}, False),
+        ({"since": MOMENT, "after": AFTER}, True),
+        # Oldest first it is looked for from the start: what was made long before may still be current.
+        ({"at": (datetime(2026, 1, 1, 2, tzinfo=UTC), MOMENT)}, False),
     ],
 )
 @pytest.mark.parametrize("types", [("Invoice",), RESOURCE_TYPES])
@@ -76,6 +80,4 @@ def test_a_page_touches_few_versions(
     filled: DatabaseAccess, types: tuple[str, ...], wanted: dict[str, Any], oldest_first: bool
 ) -> None:
     page = HistoryWanted(types=types, id=None, count=20, oldest_first=oldest_first, **wanted)
-    if "at" in wanted and oldest_first:
-        pytest.skip("what was made long before may still be current: it is looked for from the start")
     assert rows_touched(filled, page) <= 200
