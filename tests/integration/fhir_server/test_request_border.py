@@ -18,9 +18,9 @@ ACCOUNT = {"resourceType": "Account", "status": "active", "subject": [PATIENT]}
         ("GET", "Invoice/a_b", 404, "not-found"),
         ("PUT", "Invoice/a_b", 400, "invalid-id"),
         ("POST", "Invoice/1", 405, "method-not-allowed"),
-        ("PATCH", "Invoice/1", 405, "method-not-allowed"),
-        ("DELETE", "Invoice", 405, "method-not-allowed"),
-        ("GET", "", 405, "method-not-allowed"),
+        ("PATCH", "metadata", 405, "method-not-allowed"),
+        ("DELETE", "StructureDefinition", 405, "method-not-allowed"),
+        ("PUT", "", 405, "method-not-allowed"),
         ("TRACE", "Invoice/1", 405, "method-not-allowed"),
     ],
 )
@@ -81,5 +81,5 @@ async def test_a_search_by_post_is_a_form(hospital: Hospital) -> None:
 
 async def test_what_is_no_path_of_fhir_is_404(server: Server) -> None:
     async with server.client(None) as http:
-        assert (await http.get("http://127.0.0.1:8080/")).status_code == 404
+        assert (await http.get("http://127.0.0.1:8080/nothing")).status_code == 404
         assert (await http.get("http://127.0.0.1:8080/fhirx")).status_code == 404
