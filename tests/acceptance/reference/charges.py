@@ -1,0 +1,125 @@
+"""Charges in the model: captured once a key, posted while they are billable, reversed and posted anew when changed."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from tests.acceptance.reference.accounts import Accounts
+from tests.acceptance.reference.books import Fields, refuse_if
+
+
+class Charges(Accounts):
+    def capture(self, id_: str, fields: Fields) -> str:
+        """The id of the charge: that of an earlier one, where its key said the same."""
+        owner = self.charge_keys.get(fields["key"])
+        if owner is not None:
+            refuse_if(business_key_conflict=owner[1] != fields)
+            return owner[0]
+        refuse_if(
+            server_owned=fields["status"] == "billed",
+            reference_not_found=fields["account"] is not None and fields["account"] not in self.accounts,
+        )
+        charge = {**fields, "amount": None, "currency": None, "unpriced": False, "posted": None, "ever_posted": False}
+        if fields["status"] == "billable":
+            self._price(charge, anew=True)
+            self._place(charge)
+            self._refuse_account(charge)
+        self._post_charge(id_, charge)
+        if fields["key"]:
+            self.charge_keys[fields["key"]] = (id_, fields)
+        return id_
+
+    def change_charge(self, id_: str, sent: Fields) -> None:
+        before, fields = self.charges.get(id_), sent
+        if before is None:
+            refuse_if(business_key_conflict=fields["key"] in self.charge_keys)
+            self.capture(id_, fields)
+            return
+        status, was = fields["status"], before["status"]
+        refuse_if(
+            reference_not_found=fields["account"] is not None and fields["account"] not in self.accounts,
+            invalid_state=was == "entered-in-error" != status,
+            charge_billed=was == "billed" != status,
+            server_owned=status == "billed" != was,
+        )
+        fields = dict(fields)
+        if fields["account"] is None and fields["subject"] == before["subject"]:
+            fields["account"] = before["account"]
+        priced_by = ("price", "on", "facility")
+        anew = was not in ("billable", "billed") or any(fields[name] != before[name] for name in priced_by)
+        moved = any(fields[name] != before[name] for name in ("account", "subject"))
+        refuse_if(charge_billed=status == "billed" and (anew or moved))
+        charge = {**before, **fields}
+        if status == "billable":
+            self._price(charge, anew=anew)
+            self._place(charge)
+            if was != "billable" or self._posting(charge) != before["posted"] or charge["account"] != before["account"]:
+                self._refuse_account(charge)
+            refuse_if(currency_mismatch=self._is_in_other_currency(charge))
+        elif status != "billed":
+            charge.update(amount=None, currency=None, unpriced=False)
+        owner = self.charge_keys.get(sent["key"])
+        refuse_if(business_key_conflict=owner is not None and owner[0] != id_)
+        if charge == before:
+            return
+        self._post_charge(id_, charge)
+        # What came once under a key does not come again because an update left the key out.
+        keys = [key for key, owner in self.charge_keys.items() if owner[0] == id_]
+        self.charge_keys.update((key, (id_, sent)) for key in [*keys, sent["key"]] if key)
+
+    def delete_charge(self, id_: str) -> None:
+        if id_ not in self.charges:
+            return
+        on_lines = any(line["charge"] == id_ for invoice in self.invoices.values() for line in invoice["lines"])
+        refuse_if(posted=self.charges[id_]["ever_posted"], still_referenced=on_lines)
+        del self.charges[id_]
+        self.charge_keys = {key: owner for key, owner in self.charge_keys.items() if owner[0] != id_}
+
+    def _price(self, charge: Fields, *, anew: bool) -> None:
+        price = charge["price"]
+        if price is not None:
+            refuse_if(negative_amount=price[0] < 0, override_reason_required=not charge["reason"])
+            charge.update(amount=price[0], currency=price[1], unpriced=False)
+        elif anew:
+            refuse_if(price_not_found=not self.holds_unpriced)
+            charge.update(amount=None, currency=None, unpriced=True)
+
+    def _place(self, charge: Fields) -> None:
+        if charge["account"] is not None:
+            return
+        fitting = [
+            id_
+            for id_, account in self.accounts.items()
+            if account["status"] == "active"
+            and account["subject"] == charge["subject"]
+            and account["currency"] == charge["currency"]
+        ]
+        charge["account"] = fitting[0] if len(fitting) == 1 else None
+
+    def _refuse_account(self, charge: Fields) -> None:
+        account = self.accounts.get(charge["account"], {"status": "active"})
+        refuse_if(
+            account_not_active=account["status"] != "active", currency_mismatch=self._is_in_other_currency(charge)
+        )
+
+    def _is_in_other_currency(self, charge: Fields) -> bool:
+        if charge["account"] is None or charge["currency"] is None:
+            return False
+        return bool(self.accounts[charge["account"]]["currency"] != charge["currency"])
+
+    def _posting(self, charge: Fields) -> tuple[str, str, int, date, str | None] | None:
+        """What is booked for a charge: (account, currency, amount, day, facility)."""
+        if charge["status"] not in ("billable", "billed") or not charge["account"] or not charge["amount"]:
+            return None
+        before = charge["posted"]
+        day = date.fromisoformat(charge["on"]) if charge["on"] else before[3] if before else self.today
+        return (charge["account"], charge["currency"], charge["amount"], day, charge["facility"])
+
+    def _post_charge(self, id_: str, charge: Fields) -> None:
+        before, after = charge["posted"], self._posting(charge)
+        if before != after:
+            if before:
+                self.book(before[3], before[1], (1150, -before[2], before[0]), (4000, before[2], None))
+            if after:
+                self.book(after[3], after[1], (1150, after[2], after[0]), (4000, -after[2], None))
+        self.charges[id_] = {**charge, "posted": after, "ever_posted": charge["ever_posted"] or after is not None}

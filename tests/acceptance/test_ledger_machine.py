@@ -1,0 +1,406 @@
+"""The ledger on a real PostgreSQL against the reference model, driven by Hypothesis.
+
+After every request all balances, statuses, settlements, numbers and the trial balance are compared with the model's;
+what is refused or replayed must leave every table as it was, to the byte; every few requests `billing.check_ledger`
+proves the books. The suite plays a few lives of a tenant; for more and longer ones:
+BILLING_TEST_MACHINE_EXAMPLES=2000 BILLING_TEST_MACHINE_STEPS=100 ./run test tests/acceptance/test_ledger_machine.py
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections import Counter
+from collections.abc import Iterator
+from datetime import timedelta
+
+import pytest
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import initialize, precondition, rule, run_state_machine_as_test
+
+from storage.transaction import Database
+from tests.acceptance import documents
+from tests.acceptance.books import Answer, Reader, Request, pay
+from tests.acceptance.documents import Document
+from tests.acceptance.drawing import CURRENCIES, PATIENTS, PAYERS, amounts, days_ago, often, rarely
+from tests.acceptance.fields import (
+    charge_document,
+    charge_of,
+    component,
+    invoice_document,
+    invoice_of,
+    notice_document,
+    payment_document,
+)
+from tests.acceptance.reference_model import Fields, ReferenceModel, Refused
+from tests.acceptance.tenant_life import TenantLife, aging_of
+from tests.database_server import DatabaseAccess
+
+EXAMPLES = int(os.environ.get("BILLING_TEST_MACHINE_EXAMPLES", "40"))
+# The suite plays the same lives each time; those who ask for more get new ones.
+IS_SHORT = "BILLING_TEST_MACHINE_EXAMPLES" not in os.environ
+STEPS = int(os.environ.get("BILLING_TEST_MACHINE_STEPS", "40"))
+# Without the search for the parts of an example that explain its failure: it takes as long as all the rest.
+PHASES = (Phase.explicit, Phase.reuse, Phase.generate, Phase.target, Phase.shrink)
+
+draft_statuses = st.sampled_from(["draft", "draft", "issued", "issued", "cancelled", "entered-in-error", "balanced"])
+account_statuses = st.sampled_from(["active", "active", "inactive", "on-hold", "entered-in-error"])
+
+
+class LedgerMachine(TenantLife):
+    """One example is the life of one tenant."""
+
+    @initialize(terms=st.sampled_from([0, 30]), holds=often, currency=st.sampled_from(CURRENCIES))
+    def begin(self, terms: int, holds: bool, currency: str) -> None:
+        model = ReferenceModel(terms_days=terms, holds_unpriced=holds)
+        self.begin_with(model, payment_terms_days=str(terms), unpriced_charge="hold" if holds else "refuse")
+        for patient, of in ((PATIENTS[0], "AFN"), (PATIENTS[1], currency)):
+            self._open({"subject": patient, "currency": of, "status": "active"}, None)
+
+    @rule(data=st.data(), what=st.sampled_from(["open", "change", "delete"]))
+    def administer(self, data: st.DataObject, what: str) -> None:
+        match what:
+            case "open" if len(self.model.accounts) < 5:
+                patient, currency = data.draw(st.sampled_from(PATIENTS)), data.draw(st.sampled_from(CURRENCIES))
+                status = "inactive" if data.draw(rarely) else "active"
+                self._open({"subject": patient, "currency": currency, "status": status}, self.key(data))
+            case "delete":
+                self._delete(data)
+            case _:
+                self._change_account(data)
+
+    def _open(self, fields: Fields, key: str | None) -> None:
+        document = documents.account(fields["subject"], fields["currency"], status=fields["status"])
+        self.create(document, key, lambda id_: self.model.open_account(id_, fields))
+
+    def _change_account(self, data: st.DataObject) -> None:
+        id_ = self.drawing(data).one(self.model.accounts)
+        if id_ is None:
+            return
+        before = self.model.accounts[id_]
+        currency = "KWD" if data.draw(rarely) else before["currency"]
+        fields = {**before, "status": data.draw(account_statuses), "currency": currency}
+        document = documents.account(before["subject"], currency, status=fields["status"])
+        self.update(id_, document, self.key(data), lambda: self.model.change_account(id_, fields))
+
+    def _delete(self, data: st.DataObject) -> None:
+        resource_type, id_ = self.any_resource(data)
+        forget = {
+            "Account": self.model.delete_account,
+            "ChargeItem": self.model.delete_charge,
+            "Invoice": self.model.delete_invoice,
+            "PaymentReconciliation": self.model.delete_payment,
+            "PaymentNotice": self.model.delete_notice,
+        }[resource_type]
+        if id_ is not None:
+            self.send(Request("delete", f"{resource_type}/{id_}", {}, self.key(data)), lambda _: forget(id_))
+
+    @rule(data=st.data())
+    def capture(self, data: st.DataObject) -> None:
+        self._capture(data, self.drawing(data).charge())
+
+    @rule(data=st.data())
+    def capture_priced(self, data: st.DataObject) -> None:
+        """As most charges are."""
+        self._capture_on(data, self._account(data))
+
+    def _capture_on(self, data: st.DataObject, account: str) -> None:
+        self._capture(data, charge_of(account, self.model.accounts[account], data.draw(amounts)))
+
+    def _capture(self, data: st.DataObject, fields: Fields) -> None:
+        self.create(charge_document(fields), self.key(data), lambda id_: self.model.capture(id_, fields))
+
+    def _account(self, data: st.DataObject) -> str:
+        """An account that takes charges, opened where there is none."""
+        active = {id_: of for id_, of in self.model.accounts.items() if of["status"] == "active"}
+        if not active:
+            self._open({"subject": PATIENTS[0], "currency": "AFN", "status": "active"}, None)
+            return list(self.model.accounts)[-1]
+        id_ = self.drawing(data).one(active)
+        assert id_ is not None
+        return id_
+
+    @rule(data=st.data())
+    def change_charge(self, data: st.DataObject) -> None:
+        drawing = self.drawing(data)
+        id_ = drawing.one(self.model.charges)
+        if id_ is None:
+            return
+        charge, drawn = self.model.charges[id_], drawing.charge()
+        changed = data.draw(st.lists(st.sampled_from(sorted(drawn)), max_size=3, unique=True))
+        fields = {name: drawn[name] if name in changed else charge[name] for name in drawn}
+        self.update(id_, charge_document(fields), self.key(data), lambda: self.model.change_charge(id_, fields))
+
+    @rule(data=st.data(), at_once=rarely, void=rarely)
+    def draft_invoice(self, data: st.DataObject, at_once: bool, void: bool) -> None:
+        fields = self.drawing(data).invoice()
+        if fields is not None:
+            fields["status"] = "issued" if at_once else "cancelled" if void else "draft"
+            self._draft(data, fields)
+
+    @rule(data=st.data())
+    def bill(self, data: st.DataObject) -> None:
+        """Issue an invoice of all that is billable on an account, as most invoices are made."""
+        self.drawing(data)
+        account = self._account(data)
+        charges = self._billable_on(account)
+        while not charges or data.draw(st.booleans()):
+            self._capture_on(data, account)
+            charges = self._billable_on(account)
+        fields = invoice_of(account, [{"charge": id_, "components": []} for id_ in charges])
+        currency = self.model.accounts[account]["currency"]
+        total = sum(self.model.charges[id_]["amount"] for id_ in charges)
+        if data.draw(st.booleans()):
+            payer = data.draw(st.sampled_from(PAYERS))
+            fields["shares"] = [(payer, data.draw(st.integers(0, total)), currency)]
+        if data.draw(rarely):
+            tax = component("tax", amount=data.draw(st.integers(0, 500)), currency=currency, code="whole")
+            fields["extra"] = [tax]
+        self._draft(data, fields)
+
+    def _billable_on(self, account: str) -> list[str]:
+        return [
+            id_
+            for id_, charge in self.model.charges.items()
+            if charge["account"] == account
+            and charge["status"] == "billable"
+            and charge["amount"] is not None
+            and id_ not in self.model.holds
+            and (charge["on"] or "") <= self.model.today.isoformat()
+            and charge["subject"] == self.model.accounts[account]["subject"]
+        ]
+
+    def _have_issued(self, data: st.DataObject) -> None:
+        """Most of what happens needs an invoice that is not settled."""
+        if not any(invoice["status"] == "issued" for invoice in self.model.invoices.values()):
+            self.bill(data)
+
+    def _draft(self, data: st.DataObject, fields: Fields) -> None:
+        self.create(invoice_document(fields), self.key(data), lambda id_: self.model.draft(id_, fields))
+
+    @rule(data=st.data(), status=draft_statuses)
+    def change_draft(self, data: st.DataObject, status: str) -> None:
+        drawing = self.drawing(data)
+        id_ = drawing.one({id_: i for id_, i in self.model.invoices.items() if i["status"] == "draft"})
+        fields = drawing.invoice(kept=self.model.invoices[id_]) if id_ else None
+        if id_ is None or fields is None:
+            return
+        fields.update(status=status, reason="a mistake" if status == "cancelled" and data.draw(often) else None)
+        self.update(id_, invoice_document(fields), self.key(data), lambda: self.model.change_draft(id_, fields))
+
+    @rule(data=st.data(), ago=days_ago)
+    def issue(self, data: st.DataObject, ago: int | None) -> None:
+        drawing = self.drawing(data)
+        id_ = drawing.one(self.model.invoices, wanted=lambda i: i["status"] == "draft")
+        if id_ is not None:
+            on = drawing.day(ago)
+            request = Request("issue", f"Invoice/{id_}", {"date": on}, self.key(data))
+            self.send(request, lambda _: self.model.issue(id_, on))
+
+    @rule(data=st.data(), by_put=st.booleans())
+    def cancel(self, data: st.DataObject, by_put: bool) -> None:
+        self._have_issued(data)
+        id_ = self.drawing(data).one(self.model.invoices, wanted=lambda i: i["parts"] and not i["paid"])
+        if id_ is None:
+            return
+        if by_put and self.model.invoices[id_]["status"] in ("issued", "balanced"):
+            document = {**self.stored("Invoice", id_), "status": "cancelled", "cancelledReason": "a mistake"}
+            self.update(id_, document, self.key(data), lambda: self.model.cancel(id_))
+            return
+        request = Request("cancel", f"Invoice/{id_}", {"reason": "a mistake"}, self.key(data))
+        self.send(request, lambda _: self.model.cancel(id_))
+
+    @rule(data=st.data(), what=st.sampled_from(["note", "line", "status", "settled"]))
+    def edit_what_is_issued(self, data: st.DataObject, what: str) -> None:
+        """Notes may change for ever; nothing that is about money, whatever a client sends."""
+        self._have_issued(data)
+        id_ = self.drawing(data).one({id_: i for id_, i in self.model.invoices.items() if i["parts"]})
+        if id_ is None:
+            return
+        self.counter += 1
+        document = self.stored("Invoice", id_)
+        code = _edit(document, what, self.model.invoices[id_]["currency"], self.counter)
+
+        def change() -> None:
+            if code:
+                raise Refused(code)
+
+        self.update(id_, document, self.key(data), change)
+
+    @rule(data=st.data())
+    def pay(self, data: st.DataObject) -> None:
+        """$post-payment."""
+        self._have_issued(data)
+        drawn = self.drawing(data).counter_payment()
+        if drawn is None:
+            return
+        where, fields = drawn
+        names = ("method", "tendered", "on")
+        more: Fields = {name: fields[name] for name in names} | {"invoice_ids": tuple(fields["invoices"])}
+        if fields["payer"] is not None:
+            more["payer"] = {"reference": fields["payer"]}
+
+        def change(answer: Answer | None) -> None:
+            (_, payment, *_), (_, notice, *_), *invoices = answer["changes"] if answer else [("", ""), ("", "")]
+            answered, back = self.model.post_payment(payment, notice, where, fields)
+            assert answer is not None, "the model accepts the payment"
+            assert ([each[1] for each in invoices], answer["change"]) == (answered, back)
+
+        self.send(pay(where, fields["amount"], fields["currency"], key=self.key(data), **more), change)
+
+    @rule(data=st.data())
+    def receive(self, data: st.DataObject) -> None:
+        """Money that a PaymentReconciliation reports."""
+        self._have_issued(data)
+        self._receive(self.drawing(data).payment(), self.key(data))
+
+    def _receive(self, fields: Fields, key: str | None) -> None:
+        document = payment_document(fields)
+        self.create(document, key, lambda id_: self.model.receive(id_, fields, one_time=bool(key)))
+
+    @rule(data=st.data())
+    def change_payment(self, data: st.DataObject) -> None:
+        drawing, key = self.drawing(data), self.key(data)
+        id_ = drawing.one({id_: p for id_, p in self.model.payments.items() if p["fields"]})
+        if id_ is None:
+            return
+        before, drawn = self.model.payments[id_]["fields"], drawing.payment()
+        changed = data.draw(st.lists(st.sampled_from(["status", "note", "amount", "details", "outcome"]), max_size=2))
+        fields = {name: drawn[name] if name in changed else before[name] for name in drawn}
+        self.update(
+            id_,
+            payment_document(fields),
+            key,
+            lambda: self.model.change_payment(id_, fields, one_time=bool(key)),
+        )
+
+    @rule(data=st.data(), is_change=st.booleans(), is_same=often)
+    def notify(self, data: st.DataObject, is_change: bool, is_same: bool) -> None:
+        """A PaymentNotice: paid, cleared, or cancelled after it."""
+        drawing = self.drawing(data)
+        fields = drawing.notice()
+        if fields is None:
+            return
+        ours = {id_: notice for id_, notice in self.model.notices.items() if notice["fields"]}
+        id_ = drawing.one(ours) if is_change else None
+        if id_ is None:
+            self.create(notice_document(fields), self.key(data), lambda id_: self.model.note(id_, fields))
+            return
+        if is_same:
+            fields.update({name: ours[id_][name] for name in ("payment", "amount", "currency")})
+        self.update(id_, notice_document(fields), self.key(data), lambda: self.model.note(id_, fields))
+
+    @rule(data=st.data(), same=often)
+    @precondition(lambda self: self.model.charge_keys or self.model.receipts)
+    def repeat(self, data: st.DataObject, same: bool) -> None:
+        """The same business key or identifier once more, with the same content or with another."""
+        keys = [*self.model.charge_keys, *self.model.receipts]
+        key = data.draw(st.sampled_from(sorted(keys)))
+        _, fields = self.model.charge_keys.get(key) or self.model.receipts[key]
+        fields = fields if same else {**fields, "note": "something else"}
+        if key in self.model.charge_keys:
+            self._capture(data, fields)
+        else:
+            self._receive(fields, None)
+
+    @rule(data=st.data(), other=rarely)
+    @precondition(lambda self: self.sent)
+    def replay(self, data: st.DataObject, other: bool) -> None:
+        """A repeated request gets the answer that it had and changes nothing; its key serves no other."""
+        request, answer = self.sent[data.draw(st.integers(0, len(self.sent) - 1))]
+        if other:
+            request = Request(request.operation, request.type_or_id, {**request.content, "note": "x"}, request.key)
+
+        def change(again: Answer | None) -> None:
+            if other:
+                raise Refused("IDEMPOTENCY_CONFLICT")
+            assert again == {**answer, "replayed": True}
+
+        self.send(request, change, changes_nothing=True)
+
+    @rule(data=st.data())
+    def put_back(self, data: st.DataObject) -> None:
+        """What was read and is sent back unchanged makes no version."""
+        resource_type, id_ = self.any_resource(data)
+        if id_ is None:
+            return
+        request = Request("update", f"{resource_type}/{id_}", self.stored(resource_type, id_))
+
+        def change(answer: Answer | None) -> None:
+            assert answer is not None
+            assert answer["changes"][0][3] == "unchanged"
+
+        self.send(request, change, changes_nothing=True)
+
+    @rule(data=st.data(), ahead=st.integers(0, 200), ago=st.sampled_from([0, 1, 44, 45, 99, 100, 401]))
+    def ask_for_other_days(self, data: st.DataObject, ahead: int, ago: int) -> None:
+        """Balances as of a day, and as they were known at a moment: that answer never changes."""
+        id_ = self.drawing(data).one(self.model.accounts)
+        if id_ is None:
+            return
+        past, future = self.model.today - timedelta(days=ago), self.model.today + timedelta(days=ahead)
+        assert self.sheet(id_, on=past) == self.model.balances(id_, past)
+        sheet = self.runner.run(self.books.balance(id_, on=future))
+        assert aging_of(sheet) == self.model.aging(id_, future)
+        for moment, balances in self.known[-3:]:
+            if id_ in balances:
+                assert self.sheet(id_, recorded=moment) == balances[id_]
+        everything = {account: self.model.balances(account) for account in self.model.accounts}
+        self.known.append((self.runner.run(self.books.clock()), everything))
+
+
+def _edit(document: Document, what: str, currency: str, number: int) -> str | None:
+    """Edit an issued invoice; the code of the refusal that must follow."""
+    match what:
+        case "note":
+            document["note"] = [{"text": f"called the family {number} times"}]
+            return None
+        case "line":
+            document["lineItem"] = document["lineItem"] * 2
+            return "invoice-immutable"
+        case "status":
+            is_issued = document["status"] == "issued"
+            document["status"] = "balanced" if is_issued else "issued"
+            return "server-owned" if is_issued else "stale"
+        case _:
+            url = f"{documents.CANONICAL}/StructureDefinition/invoice-settled"
+            for extension in document["extension"]:
+                if extension["url"] == url:
+                    extension["valueMoney"] = documents.money(10**14, currency)
+            return "server-owned"
+
+
+@pytest.fixture
+def machine(database: DatabaseAccess) -> Iterator[type[LedgerMachine]]:
+    reader = Reader(database.superuser)
+    with asyncio.Runner() as runner:
+        app, audit = Database(database.app), Database(database.audit)
+        runner.run(app.open())
+        runner.run(audit.open())
+
+        class Machine(LedgerMachine):
+            pass
+
+        Machine.runner, Machine.database, Machine.auditor, Machine.reader = runner, app, audit, reader
+        Machine.carried_out, Machine.refused = Counter(), Counter()
+        yield Machine
+        runner.run(app.close())
+        runner.run(audit.close())
+    reader.close()
+
+
+def test_the_ledger_says_what_the_reference_model_says(machine: type[LedgerMachine]) -> None:
+    run_state_machine_as_test(
+        machine,
+        settings=settings(
+            max_examples=EXAMPLES,
+            stateful_step_count=STEPS,
+            deadline=None,
+            derandomize=IS_SHORT,
+            suppress_health_check=list(HealthCheck),
+            phases=PHASES,
+        ),
+    )
+    print(f"{machine.proofs} proofs; carried out: {dict(machine.carried_out)}; refused: {dict(machine.refused)}")
+    assert machine.carried_out.total() > EXAMPLES
