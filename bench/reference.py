@@ -63,12 +63,17 @@ class Reference:
             min_size=2,
             max_size=10,
             open=False,
+            configure=self._configure,
             kwargs={
                 "autocommit": True,
                 "prepare_threshold": 0,
                 "options": "-c timezone=UTC -c search_path=billing -c plan_cache_mode=force_generic_plan",
             },
         )
+
+    async def _configure(self, connection: psycopg.AsyncConnection[Any]) -> None:
+        # As many prepared statements as there are: each is planned once a connection, as the product's are.
+        connection.prepared_max = None
 
     @asynccontextmanager
     async def lifespan(self, _: Starlette) -> AsyncIterator[None]:

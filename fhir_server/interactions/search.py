@@ -195,10 +195,11 @@ class _Links:
     cursor_text: str | None
 
     def of(self, page: MergedPage, cursor: Cursor | None, count: int) -> list[tuple[str, str]]:
-        links = [("self", self._url(self.cursor_text))]
+        myself = self._url(self.cursor_text)
+        links = [("self", myself)]
         if not count:
             return links
-        links.append(("first", self._url(None)))
+        links.append(("first", myself if self.cursor_text is None else self._url(None)))
         if not page.matches:
             return links
         backward = cursor is not None and cursor.backward
