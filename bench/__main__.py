@@ -32,9 +32,6 @@ from storage.embedded_postgres import EmbeddedPostgres
 from storage.migrations import upgrade
 from storage.roles import Role
 
-_RATE_MAX = 2500
-"""Requests a second for which the reference has something to replay: more than two cores can do of what changes."""
-
 
 def bench(
     work: Annotated[list[str] | None, typer.Option(help=f"What to measure: {', '.join(WORKS)}. [all]")] = None,
@@ -48,7 +45,7 @@ def bench(
     # What changes nothing comes first: it is measured on the data as they were prepared.
     chosen = sorted((WORKS[name] for name in (work or WORKS)), key=lambda each: each.changes)
     counts = [int(count) for count in clients.split(",")]
-    with _servers(chosen, replays=round(seconds * rounds * len(counts) * _RATE_MAX), workers=workers) as servers:
+    with _servers(chosen, seconds=seconds * rounds * len(counts), workers=workers) as servers:
         measured = [
             servers.measure(each, count, seconds, server)
             for each in chosen
@@ -96,7 +93,7 @@ class _Servers:
         if server == "reference":
             first = work.request(0)
             return [Request(first.method, f"/work/{work.name}", first.body)]
-        count = round(seconds * _RATE_MAX) if work.changes else 5000
+        count = round(seconds * work.rate_max)
         start = self._sent.get(work.name, 1_000_000)
         self._sent[work.name] = start + count
         return [work.request(number) for number in range(start, start + count)]
@@ -116,7 +113,7 @@ class _Servers:
 
 
 @contextmanager
-def _servers(works: Sequence[Work], *, replays: int, workers: int) -> Iterator[_Servers]:
+def _servers(works: Sequence[Work], *, seconds: float, workers: int) -> Iterator[_Servers]:
     directory = Path(tempfile.mkdtemp(prefix="billing-bench-"))
     directory.chmod(0o711)
     postgres = EmbeddedPostgres(directory / "data")
@@ -134,7 +131,7 @@ def _servers(works: Sequence[Work], *, replays: int, workers: int) -> Iterator[_
             copy, recorded = (_copy_database(postgres, name) for name in ("reference", "recorded"))
             _say("recording what SQL the requests are")
             recording = directory / "recording"
-            counts = [(work, min(replays, 25_000) if work.changes else work.recorded) for work in works]
+            counts = [(work, round(seconds * work.rate_max) if work.changes else work.recorded) for work in works]
             asyncio.run(record(settings.changed(database_url=recorded), counts)).save(recording)
             with (
                 _reference(reference_listening, recording, copy) as reference,

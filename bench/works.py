@@ -25,11 +25,15 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """`request` makes the n-th request; `changes` says that each can be carried out only once."""
+    """`request` makes the n-th request; `changes` says that each can be carried out only once.
+
+    `rate_max`: more requests a second than two cores can do. For so many the reference has something to replay.
+    """
 
     name: str
     request: Callable[[int], Request]
     changes: bool
+    rate_max: int = 5000
     recorded: int = field(default=200)
     """How many requests of a work that changes nothing the reference goes through in turn."""
 
@@ -127,11 +131,11 @@ WORKS = {
     work.name: work
     for work in (
         Work("read", _read, changes=False),
-        Work("create", _create, changes=True),
-        Work("update", _update, changes=True),
+        Work("create", _create, changes=True, rate_max=1800),
+        Work("update", _update, changes=True, rate_max=1800),
         Work("search", _search, changes=False),
         Work("search-sorted", _search_sorted, changes=False),
-        Work("transaction", _bundle, changes=True),
-        Work("payment", _payment, changes=True),
+        Work("transaction", _bundle, changes=True, rate_max=300),
+        Work("payment", _payment, changes=True, rate_max=900),
     )
 }

@@ -33,7 +33,7 @@ class ParameterDeclared(Protocol):
 
 
 class OperationDeclared(Protocol):
-    """An operation on `resource_type`, which may be `Resource`: all that are kept; `id` is that of its OperationDefinition."""
+    """An operation on `resource_type`, which may be `Resource`: all that are kept. `id`: its OperationDefinition's."""
 
     @property
     def id(self) -> str: ...

@@ -9,7 +9,7 @@ from typing import Any, Literal, NamedTuple
 
 from fhir_server.authorization.smart_scopes import Permission
 from fhir_server.fhir_request import FhirRequest, Reading, Writing
-from fhir_server.operations.declaration import Operation
+from fhir_server.operation_declaration import Operation
 from fhir_server.outcomes import MethodNotAllowed
 from fhir_server.responses import Answer
 from ledger.errors import Refusal, invalid, not_found

@@ -20,6 +20,7 @@ from fhir_server.interactions.patch import patch
 from fhir_server.interactions.read import read
 from fhir_server.interactions.update import update
 from fhir_server.interactions.vread import vread
+from fhir_server.operation_declaration import Operation
 from fhir_server.operations import (
     account_balance,
     account_post_payment,
@@ -29,7 +30,6 @@ from fhir_server.operations import (
     resource_meta,
     resource_validate,
 )
-from fhir_server.operations.declaration import Operation
 from fhir_server.responses import Answer
 from fhir_server.route import Route, RouteTable
 from mappers.compartments import PATIENT_COMPARTMENT

@@ -6,7 +6,7 @@ from http import HTTPStatus
 
 from billing.account_balance import BalanceSheet, account_balance
 from fhir_server.fhir_request import FhirRequest, Writing
-from fhir_server.operations.declaration import Operation, Parameter
+from fhir_server.operation_declaration import Operation, Parameter
 from fhir_server.operations.parameters import parameters, parts_parameter, read_parameters, value_parameter
 from fhir_server.responses import Answer
 from storage.transaction import Transaction

@@ -7,7 +7,7 @@ from typing import Any
 from billing.own_references import own_reference
 from billing.post_payment import PaymentRequest
 from fhir_server.fhir_request import FhirRequest, Writing
-from fhir_server.operations.declaration import Operation, Parameter
+from fhir_server.operation_declaration import Operation, Parameter
 from fhir_server.operations.parameters import read_parameters
 from fhir_server.operations.post_payment import BUSINESS_SCOPE, CREATES, INPUTS, OUTPUTS, payment_request, posting
 from ledger.errors import invalid

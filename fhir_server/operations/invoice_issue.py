@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from billing.issue_invoice import issue_invoice
 from fhir_server.fhir_request import FhirRequest, Writing
+from fhir_server.operation_declaration import Operation, Parameter
 from fhir_server.operations.answers import answer_of_operation
-from fhir_server.operations.declaration import Operation, Parameter
 from fhir_server.operations.parameters import read_parameters
 from fhir_server.responses import Answer
 from storage.transaction import Transaction

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from billing.post_payment import PaymentRequest
 from fhir_server.fhir_request import FhirRequest, Writing
-from fhir_server.operations.declaration import Operation
+from fhir_server.operation_declaration import Operation
 from fhir_server.operations.parameters import read_parameters
 from fhir_server.operations.post_payment import BUSINESS_SCOPE, CREATES, INPUTS, OUTPUTS, payment_request, posting
 

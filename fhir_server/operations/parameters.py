@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import Any
 
 from fhir_server.fhir_request import FhirRequest, Query
-from fhir_server.operations.declaration import Operation, Parameter
+from fhir_server.operation_declaration import Operation, Parameter
 from fhir_server.responses import json_array, json_object, json_string
 from ledger.errors import Category, Problem, Refusal, invalid
 from ledger.money import Money

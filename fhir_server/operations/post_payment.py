@@ -7,7 +7,7 @@ from http import HTTPStatus
 
 from billing.post_payment import PaymentRequest, PostedPayment, post_payment
 from fhir_server.fhir_request import FhirRequest, Writing
-from fhir_server.operations.declaration import Parameter
+from fhir_server.operation_declaration import Parameter
 from fhir_server.operations.parameters import Values, parameters, resource_parameter, value_parameter
 from fhir_server.responses import Answer
 from storage.transaction import Transaction

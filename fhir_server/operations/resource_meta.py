@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from fhir_server.fhir_request import FhirRequest, Reading
 from fhir_server.interactions.read import read
-from fhir_server.operations.declaration import Operation, Parameter
+from fhir_server.operation_declaration import Operation, Parameter
 from fhir_server.operations.parameters import parameters, read_parameters
 from fhir_server.responses import Answer
 from mappers.r4.json_text import decode_own, encode

@@ -16,7 +16,7 @@ from fhir_server.fhir_request import FhirRequest, Writing
 from fhir_server.interactions.create import create
 from fhir_server.interactions.delete import delete
 from fhir_server.interactions.update import update
-from fhir_server.operations.declaration import Operation, Parameter
+from fhir_server.operation_declaration import Operation, Parameter
 from fhir_server.operations.parameters import parameters_of_query, read_parameters
 from fhir_server.outcomes import outcome_of, success_outcome
 from fhir_server.responses import Answer

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 import pytest
 
 from fhir_server.fhir_request import FhirRequest, Reading
-from fhir_server.operations.declaration import Operation, Parameter
+from fhir_server.operation_declaration import Operation, Parameter
 from fhir_server.routes import route_table
 from mappers.r4.json_text import decode
 from mappers.r4.validate import validate
