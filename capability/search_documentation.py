@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from capability.served import ServedParameter
-from mappers.search_values import MODIFIERS, sort_keys
+from mappers.search_values import modifiers_of, sort_keys
 from storage.search_parameters import MoneyColumns, SearchParameter
 
 _FORMS = {
@@ -16,11 +16,6 @@ _FORMS = {
     "uri": "The whole URI.",
 }
 _MONEY_FORM = "number, number|urn:iso:std:iso:4217|currency or number||currency."
-
-
-def modifiers_of(parameter: SearchParameter) -> tuple[str, ...]:
-    """The modifiers, `[type]` for a resource type."""
-    return (*MODIFIERS.get(parameter.type, ()), "missing", *(("[type]",) if parameter.type == "reference" else ()))
 
 
 def served_parameter(parameter: SearchParameter) -> ServedParameter:

@@ -8,8 +8,8 @@ from __future__ import annotations
 from typing import Any
 
 from capability.publication import camel_case, published
-from capability.search_documentation import modifiers_of
 from mappers import MAPPERS
+from mappers.search_values import modifiers_of
 from storage.search_parameters import SearchParameter
 
 RESOURCE_TYPE = "SearchParameter"

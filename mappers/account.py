@@ -34,15 +34,26 @@ ACCOUNT = Mapper(
         Tokens("identifier", "identifier[]", "value"),
         Tokens("type", "type.coding[]", "code"),
         References("subject", "subject[]"),
+        Tokens("owner:identifier", "owner.identifier", "value"),
+        Tokens("subject:identifier", "subject[].identifier", "value"),
     ],
     search_parameters=[
         _parameter("identifier", "token", "identifier", IndexRows("identifier")),
         _parameter("name", "string", "name", TextColumn("name")),
-        _parameter("owner", "reference", "owner", ReferenceColumn("owner"), "Organization"),
-        _parameter("patient", "reference", "subject.where(resolve() is Patient)", IndexRows("subject"), "Patient"),
+        _parameter(
+            "owner", "reference", "owner", ReferenceColumn("owner"), "Organization", identifiers="owner:identifier"
+        ),
+        _parameter(
+            "patient",
+            "reference",
+            "subject.where(resolve() is Patient)",
+            IndexRows("subject"),
+            "Patient",
+            identifiers="subject:identifier",
+        ),
         _parameter("period", "date", "servicePeriod", DateColumns("service_period")),
         _parameter("status", "token", "status", CodeColumn("status", "http://hl7.org/fhir/account-status")),
-        _parameter("subject", "reference", "subject", IndexRows("subject"), SUBJECTS),
+        _parameter("subject", "reference", "subject", IndexRows("subject"), SUBJECTS, identifiers="subject:identifier"),
         _parameter("type", "token", "type", IndexRows("type")),
     ],
 )

@@ -90,6 +90,9 @@ INVOICE = Mapper(
         Tokens("type", "type.coding[]", "code"),
         Tokens("participant-role", "participant[].role.coding[]", "code"),
         References("participant", "participant[].actor"),
+        Tokens("issuer:identifier", "issuer.identifier", "value"),
+        Tokens("participant:identifier", "participant[].actor.identifier", "value"),
+        Tokens("subject:identifier", "subject.identifier", "value"),
     ],
     search_parameters=[
         _parameter("account", "reference", "account", LocalIdColumn("account_id", "Account"), "Account"),
@@ -104,17 +107,38 @@ INVOICE = Mapper(
         ),
         _parameter("date", "date", "date", DateColumns("date")),
         _parameter("identifier", "token", "identifier", IndexRows("identifier")),
-        _parameter("issuer", "reference", "issuer", ReferenceColumn("issuer"), "Organization"),
-        _parameter("participant", "reference", "participant.actor", IndexRows("participant"), PARTICIPANTS),
+        _parameter(
+            "issuer", "reference", "issuer", ReferenceColumn("issuer"), "Organization", identifiers="issuer:identifier"
+        ),
+        _parameter(
+            "participant",
+            "reference",
+            "participant.actor",
+            IndexRows("participant"),
+            PARTICIPANTS,
+            identifiers="participant:identifier",
+        ),
         _parameter("participant-role", "token", "participant.role", IndexRows("participant-role")),
         _parameter(
-            "patient", "reference", "subject.where(resolve() is Patient)", ReferenceColumn("subject"), "Patient"
+            "patient",
+            "reference",
+            "subject.where(resolve() is Patient)",
+            ReferenceColumn("subject"),
+            "Patient",
+            identifiers="subject:identifier",
         ),
         _parameter(
             "recipient", "reference", "recipient", ReferenceColumn("recipient"), "Organization Patient RelatedPerson"
         ),
         _parameter("status", "token", "status", CodeColumn("status", "http://hl7.org/fhir/invoice-status")),
-        _parameter("subject", "reference", "subject", ReferenceColumn("subject"), "Group Patient"),
+        _parameter(
+            "subject",
+            "reference",
+            "subject",
+            ReferenceColumn("subject"),
+            "Group Patient",
+            identifiers="subject:identifier",
+        ),
         _parameter("totalgross", "quantity", "totalGross", MoneyColumns("total_gross")),
         _parameter("totalnet", "quantity", "totalNet", MoneyColumns("total_net")),
         _parameter("type", "token", "type", IndexRows("type")),

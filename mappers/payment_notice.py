@@ -30,6 +30,9 @@ PAYMENT_NOTICE = Mapper(
     index=[
         Tokens("identifier", "identifier[]", "value"),
         Tokens("payment-status", "paymentStatus.coding[]", "code"),
+        Tokens("provider:identifier", "provider.identifier", "value"),
+        Tokens("request:identifier", "request.identifier", "value"),
+        Tokens("response:identifier", "response.identifier", "value"),
     ],
     search_parameters=[
         _parameter("created", "date", "created", DateColumns("created")),
@@ -41,9 +44,10 @@ PAYMENT_NOTICE = Mapper(
             "provider",
             ReferenceColumn("provider"),
             "Practitioner Organization PractitionerRole",
+            identifiers="provider:identifier",
         ),
-        _parameter("request", "reference", "request", ReferenceColumn("request")),
-        _parameter("response", "reference", "response", ReferenceColumn("response")),
+        _parameter("request", "reference", "request", ReferenceColumn("request"), identifiers="request:identifier"),
+        _parameter("response", "reference", "response", ReferenceColumn("response"), identifiers="response:identifier"),
         _parameter("status", "token", "status", CodeColumn("status", "http://hl7.org/fhir/fm-status")),
     ],
 )

@@ -67,7 +67,11 @@ PAYMENT_RECONCILIATION = Mapper(
             ),
         ),
     ],
-    index=[Tokens("identifier", "identifier[]", "value")],
+    index=[
+        Tokens("identifier", "identifier[]", "value"),
+        Tokens("request:identifier", "request.identifier", "value"),
+        Tokens("requestor:identifier", "requestor.identifier", "value"),
+    ],
     search_parameters=[
         own(
             "PaymentReconciliation",
@@ -98,13 +102,16 @@ PAYMENT_RECONCILIATION = Mapper(
         ),
         _parameter("outcome", "token", "outcome", CodeColumn("outcome", "http://hl7.org/fhir/remittance-outcome")),
         _parameter("payment-issuer", "reference", "paymentIssuer", ReferenceColumn("payment_issuer"), "Organization"),
-        _parameter("request", "reference", "request", ReferenceColumn("request"), "Task"),
+        _parameter(
+            "request", "reference", "request", ReferenceColumn("request"), "Task", identifiers="request:identifier"
+        ),
         _parameter(
             "requestor",
             "reference",
             "requestor",
             ReferenceColumn("requestor"),
             "Practitioner Organization PractitionerRole",
+            identifiers="requestor:identifier",
         ),
         _parameter("status", "token", "status", CodeColumn("status", "http://hl7.org/fhir/fm-status")),
     ],

@@ -31,6 +31,8 @@ def official(
     expression: str,
     served_by: ServedBy,
     targets: str = "",
+    *,
+    identifiers: str = "",
 ) -> SearchParameter:
     """A search parameter of the specification; its canonical URL follows from its name. `targets` are set by spaces."""
     return SearchParameter(
@@ -40,6 +42,7 @@ def official(
         served_by=served_by,
         targets=tuple(targets.split()),
         url=f"http://hl7.org/fhir/SearchParameter/{resource_type}-{code.removeprefix('_')}",
+        identifiers=identifiers,
     )
 
 

@@ -90,6 +90,9 @@ def criterion_of(context: SearchContext, parameter: SearchParameter, modifier: s
     """The criterion of `{parameter}:{modifier}={text}`."""
     if modifier == "missing":
         return _missing(context, parameter, text)
+    if modifier == "identifier" and parameter.identifiers:
+        tokens = [_read_token(value) for value in _alternatives(text, VALUES_MAX)]
+        return in_index(parameter.identifiers, _indexed_tokens(tokens))
     if parameter.type == "reference":
         return _reference(context, parameter, modifier, _alternatives(text, VALUES_MAX))
     if modifier and modifier not in MODIFIERS.get(parameter.type, ()):
@@ -134,11 +137,18 @@ def _alternatives(text: str, at_most: int) -> list[str]:
     return values
 
 
+def modifiers_of(parameter: SearchParameter) -> tuple[str, ...]:
+    """The modifiers of a parameter, `[type]` for a resource type."""
+    of_reference = (*(("identifier",) if parameter.identifiers else ()), "[type]")
+    return (
+        *MODIFIERS.get(parameter.type, ()),
+        "missing",
+        *(of_reference if parameter.type == "reference" else ()),
+    )
+
+
 def _modifiers_of(parameter: SearchParameter) -> str:
-    names = [f":{name}" for name in (*MODIFIERS.get(parameter.type, ()), "missing")]
-    if parameter.type == "reference":
-        names.append(":[type]")
-    return f"{parameter.code} can have {', '.join(names)}"
+    return f"{parameter.code} can have {', '.join(f':{name}' for name in modifiers_of(parameter))}"
 
 
 def _missing(context: SearchContext, parameter: SearchParameter, text: str) -> Criterion:

@@ -130,7 +130,8 @@ class SearchParameter:
 
     `targets` are the types that a reference may have; none means any. A parameter whose targets are fewer than its
     element allows (`patient`) finds only references to these. `url` is the canonical URL of its definition. A
-    `description` is there where the definition is ours and not the specification's.
+    `description` is there where the definition is ours and not the specification's. `identifiers` are the index rows
+    that hold the identifiers by which references are made.
     """
 
     code: str
@@ -140,6 +141,7 @@ class SearchParameter:
     targets: tuple[str, ...] = ()
     url: str = ""
     description: str = ""
+    identifiers: str = ""
 
     @property
     def comparators(self) -> tuple[str, ...]:

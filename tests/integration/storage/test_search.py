@@ -433,3 +433,22 @@ async def test_the_total_is_given_where_it_is_free_or_asked_for(tenant: Searched
     assert (await tenant.page("Invoice?_count=2&_total=accurate")).total == 3
     counted = await tenant.page("Invoice?_count=0")
     assert (counted.total, counted.matches, counted.more) == (3, [], False)
+
+
+async def test_a_reference_by_identifier_is_found_by_that(tenant: SearchedTenant) -> None:
+    logical: Json = {"identifier": {"system": "http://his", "value": "77"}, "display": "somebody"}
+    await tenant.store(
+        invoice("a", subject=logical),
+        invoice("b", subject={"reference": "Patient/1", **logical}),
+        invoice(
+            "c", subject={"reference": "Patient/77"}, participant=[{"actor": {"display": "x"}}, {"actor": logical}]
+        ),
+        account("d", subject=[{"reference": "Patient/1"}, logical], owner={"identifier": {"value": "77"}}),
+    )
+    assert await tenant.find("Invoice?subject:identifier=http://his|77") == ["a", "b"]
+    assert await tenant.find("Invoice?patient:identifier=77,78") == ["a", "b"]
+    assert await tenant.find("Invoice?subject:identifier=|77") == []
+    assert await tenant.find("Invoice?subject=1") == ["b"]
+    assert await tenant.find("Invoice?participant:identifier=http://his|") == ["c"]
+    assert await tenant.find("Account?subject:identifier=77&owner:identifier=|77") == ["d"]
+    assert await tenant.find("Invoice?account.patient:identifier=77") == []

@@ -70,7 +70,7 @@ def test_an_element_with_nothing_to_own_has_no_row() -> None:
         "resourceType": "Account",
         "status": "active",
         "identifier": [{"use": "old"}],
-        "subject": [{"identifier": {"value": "1"}}],
+        "subject": [{"identifier": {"use": "old"}}],
         "type": {"text": "t"},
     }
 
