@@ -24,13 +24,18 @@ from starlette.routing import Route
 
 from bench.recording import Batch, Recording
 from bench.works import WORKS
+from storage import pipeline
 
 _PARAMETER = re.compile(rb"\$(\d+)")
-Replay = list[list[tuple[bytes, list[Any]]]]
+Replay = list[list[tuple[bytes, list[str | None]]]]
 
 
 def _for_psycopg(batches: list[Batch]) -> Replay:
-    """`$2` becomes `%s`, with the parameters in the order in which the statement names them."""
+    """`$2` becomes `%s`, with the parameters in the order in which the statement names them.
+
+    They travel as text, as the product's do: psycopg would type an integer by its size, and PostgreSQL would plan a
+    statement anew for each combination of sizes.
+    """
     return [
         [
             (
@@ -43,11 +48,9 @@ def _for_psycopg(batches: list[Batch]) -> Replay:
     ]
 
 
-def _text(value: Any) -> Any:
-    """Bytes are JSON text to our pipeline, but bytea to psycopg."""
-    if isinstance(value, list):
-        return [_text(item) for item in value]
-    return value.decode() if isinstance(value, bytes) else value
+def _text(value: Any) -> str | None:
+    [text] = pipeline.parameters([value])
+    return None if text is None else text.decode()
 
 
 class Reference:
