@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date, timedelta
 from typing import Any
 
 from hypothesis import strategies as st
@@ -49,10 +49,10 @@ class Drawing:
         # By position, for the ids are others in each run.
         return ids[self.draw(st.integers(0, len(ids) - 1))] if ids else None
 
-    def day(self, ago: int | None) -> date | None:
-        return None if ago is None else self.model.today - timedelta(days=ago)
+    def day(self, ago: int | None) -> dt.date | None:
+        return None if ago is None else self.model.today - dt.timedelta(days=ago)
 
-    def _date(self, days: st.SearchStrategy[Any]) -> str | None:
+    def date(self, days: st.SearchStrategy[Any]) -> str | None:
         day = self.day(self.draw(days))
         return None if day is None else day.isoformat()
 
@@ -68,7 +68,7 @@ class Drawing:
             "account": NOWHERE if draw(rarely) and draw(rarely) else account,
             "price": None if draw(rarely) else (amount, currency),
             "reason": not (draw(rarely) and draw(rarely)),
-            "on": self._date(days_ago),
+            "on": self.date(days_ago),
             "key": draw(st.sampled_from([None, None, None, "A-1", "A-2", "A-3"])),
             "facility": draw(st.sampled_from(FACILITIES)),
             "note": draw(st.sampled_from([None, "fasting"])),
@@ -82,14 +82,14 @@ class Drawing:
             return None
         currency = self.model.accounts.get(account, {"currency": "AFN"})["currency"]
         lines = self._lines(account, currency)
-        due = self._date(st.sampled_from([None, None, 0, 20, 35, 70, 95, 130, -30]))
+        due = self.date(st.sampled_from([None, None, 0, 20, 35, 70, 95, 130, -30]))
         fields = invoice_of(account, lines * 2 if draw(rarely) else lines)
         fields.update(
             account=None if draw(rarely) and any(line["charge"] for line in lines) else account,
             patient=draw(st.sampled_from([None, None, None, *PATIENTS])),
             recipient=draw(st.sampled_from([None, None, PATIENTS[0], PAYERS[0]])),
             issuer=draw(st.sampled_from(FACILITIES)),
-            on=self._date(days_ago),
+            on=self.date(days_ago),
             due=due and due[: draw(st.sampled_from([10] * 9 + [7]))],
             note=draw(st.sampled_from([None, "fasting"])),
             extra=self._of_whole(currency) if draw(rarely) else [],
@@ -159,7 +159,7 @@ class Drawing:
         return {
             "amount": total + draw(st.sampled_from([0, 0, 1, 500])) if draw(often) else draw(parts),
             "currency": currency,
-            "on": self._date(days_ago) or self.model.today.isoformat(),
+            "on": self.date(days_ago) or self.model.today.isoformat(),
             "status": draw(st.sampled_from(["active"] * 6 + ["draft", "cancelled", "entered-in-error"])),
             "outcome": draw(st.sampled_from([None, "complete", "complete", "partial", "error"])),
             "details": details,
@@ -189,7 +189,7 @@ class Drawing:
         draw = self.draw
         invoice = self.one(self.model.invoices, wanted=lambda i: i["status"] == "issued")
         account = self.one(self.model.accounts)
-        is_on_invoice = invoice is not None and draw(often)
+        is_on_invoice = invoice is not None and draw(st.booleans())
         if invoice is not None and is_on_invoice:
             account = self.model.invoices[invoice]["account"]
         elif account is None:
@@ -224,5 +224,5 @@ class Drawing:
             "currency": "USD" if draw(rarely) else of["currency"],
             "status": draw(st.sampled_from(["active", "active", "cancelled", "entered-in-error"])),
             "payment_status": draw(st.sampled_from(["paid", "cleared", "cleared"])),
-            "on": self._date(days_ago),
+            "on": self.date(days_ago),
         }

@@ -53,6 +53,19 @@ def invoice_of(account_id: str, lines: list[Fields]) -> Fields:
     }
 
 
+def mobile_money(amount: int, currency: str) -> Fields:
+    """A payment at the counter that lies in clearing."""
+    return {
+        "amount": amount,
+        "currency": currency,
+        "method": "mobile-money",
+        "payer": None,
+        "tendered": None,
+        "on": None,
+        "invoices": [],
+    }
+
+
 def charge_document(fields: Fields) -> Document:
     names = ("status", "price", "reason", "on", "key", "facility", "note")
     return documents.charge(fields["subject"], account_id=fields["account"], **{name: fields[name] for name in names})

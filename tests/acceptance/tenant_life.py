@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
 from zoneinfo import ZoneInfo
 
@@ -138,6 +138,10 @@ class TenantLife(RuleBasedStateMachine):
         self.since_proof = 0
         type(self).proofs += 1
         assert self.runner.run(check_ledger(self.auditor, [self.books.tenant_id])) == []
+        for id_ in self.model.accounts:
+            for ago in (1, 44, 99, 399):
+                day = self.model.today - timedelta(days=ago)
+                assert self.sheet(id_, on=day) == self.model.balances(id_, day), day
 
 
 def aging_of(sheet: BalanceSheet) -> dict[str, int]:

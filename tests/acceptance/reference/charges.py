@@ -19,7 +19,15 @@ class Charges(Accounts):
             server_owned=fields["status"] == "billed",
             reference_not_found=fields["account"] is not None and fields["account"] not in self.accounts,
         )
-        charge = {**fields, "amount": None, "currency": None, "unpriced": False, "posted": None, "ever_posted": False}
+        charge = {
+            **fields,
+            "amount": None,
+            "currency": None,
+            "unpriced": False,
+            "posted": None,
+            "ever_posted": False,
+            "ever_billed": False,
+        }
         if fields["status"] == "billable":
             self._price(charge, anew=True)
             self._place(charge)
@@ -40,7 +48,8 @@ class Charges(Accounts):
             reference_not_found=fields["account"] is not None and fields["account"] not in self.accounts,
             invalid_state=was == "entered-in-error" != status,
             charge_billed=was == "billed" != status,
-            server_owned=status == "billed" != was,
+            server_owned=status == "billed" != was and not before["ever_billed"],
+            stale=status == "billed" != was and before["ever_billed"],
         )
         fields = dict(fields)
         if fields["account"] is None and fields["subject"] == before["subject"]:

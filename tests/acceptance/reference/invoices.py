@@ -213,7 +213,7 @@ class Invoices(Charges):
         )
         for line in invoice["lines"]:
             if line["charge"]:
-                self.charges[line["charge"]]["status"] = "billed"
+                self.charges[line["charge"]].update(status="billed", ever_billed=True)
 
     def _refuse_issue(self, invoice: Fields, sums: dict[str, int], parts: dict[str | None, int], on: date) -> None:
         currency, lines = invoice["currency"], invoice["lines"]
