@@ -92,7 +92,7 @@ class _Servers:
         """For the product requests that it has not seen yet; the reference counts for itself."""
         if server == "reference":
             first = work.request(0)
-            return [Request(first.method, f"/work/{work.name}", first.body)]
+            return [Request(first.method, f"/replay/{work.name}", first.body)]
         count = round(seconds * work.rate_max)
         start = self._sent.get(work.name, 1_000_000)
         self._sent[work.name] = start + count

@@ -106,7 +106,7 @@ def main() -> None:
     descriptor, recording, conninfo = sys.argv[1:]
     reference = Reference(Recording.load(Path(recording)), conninfo)
     app = Starlette(
-        routes=[Route("/work/{name}", reference.answer, methods=["GET", "POST", "PUT"])], lifespan=reference.lifespan
+        routes=[Route("/replay/{name}", reference.answer, methods=["GET", "POST", "PUT"])], lifespan=reference.lifespan
     )
     config = uvicorn.Config(
         app, loop="uvloop", http="httptools", log_level="warning", access_log=False, server_header=False
