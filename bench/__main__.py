@@ -36,7 +36,7 @@ from storage.roles import Role
 def bench(
     work: Annotated[list[str] | None, typer.Option(help=f"What to measure: {', '.join(WORKS)}. [all]")] = None,
     clients: Annotated[str, typer.Option(help="How many connections at once, such as 1,16,64.")] = "16",
-    seconds: Annotated[float, typer.Option(help="How long a round takes.")] = 3.0,
+    seconds: Annotated[int, typer.Option(min=1, help="How long a round takes, in whole seconds.")] = 3,
     rounds: Annotated[int, typer.Option(help="Rounds of each server, in turn; the medians are shown.")] = 3,
     workers: Annotated[int, typer.Option(help="Worker processes of the product.")] = 1,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the result to a file, too.")] = None,
@@ -71,7 +71,7 @@ class _Servers:
         self._token = token_for(settings)
         self._sent: dict[str, int] = {}
 
-    def measure(self, work: Work, clients: int, seconds: float, server: str) -> report.Measured:
+    def measure(self, work: Work, clients: int, seconds: int, server: str) -> report.Measured:
         requests = self._requests(work, server, seconds)
         server_before = processes.cpu_seconds(self._pids[server])
         postgres_before = processes.cpu_seconds(self._backends())
@@ -88,21 +88,21 @@ class _Servers:
     def _backends(self) -> list[int]:
         return [pid for root in self._postgres for pid in processes.family(root)]
 
-    def _requests(self, work: Work, server: str, seconds: float) -> list[Request]:
+    def _requests(self, work: Work, server: str, seconds: int) -> list[Request]:
         """For the product requests that it has not seen yet; the reference counts for itself."""
         if server == "reference":
             first = work.request(0)
             return [Request(first.method, f"/replay/{work.name}", first.body)]
-        count = round(seconds * work.rate_max)
+        count = seconds * work.rate_max
         start = self._sent.get(work.name, 1_000_000)
         self._sent[work.name] = start + count
         return [work.request(number) for number in range(start, start + count)]
 
-    def conditions(self, seconds: float, rounds: int) -> dict[str, Any]:
+    def conditions(self, seconds: int, rounds: int) -> dict[str, Any]:
         return {
             "machine": f"{os.cpu_count()} cores, shared by server, PostgreSQL and load generator",
             "load generator": load.generator_name(),
-            "rounds": f"{rounds} of {seconds:g} s, medians",
+            "rounds": f"{rounds} of {seconds} s, medians",
             "workers of the product": self._settings.worker_count,
             "reference": "bare Starlette + psycopg (pool, pipeline), the same SQL as the same role",
             "PostgreSQL": "fsync and synchronous_commit on",
@@ -113,7 +113,7 @@ class _Servers:
 
 
 @contextmanager
-def _servers(works: Sequence[Work], *, seconds: float, workers: int) -> Iterator[_Servers]:
+def _servers(works: Sequence[Work], *, seconds: int, workers: int) -> Iterator[_Servers]:
     directory = Path(tempfile.mkdtemp(prefix="billing-bench-"))
     directory.chmod(0o711)
     postgres = EmbeddedPostgres(directory / "data")
@@ -131,7 +131,7 @@ def _servers(works: Sequence[Work], *, seconds: float, workers: int) -> Iterator
             copy, recorded = (_copy_database(postgres, name) for name in ("reference", "recorded"))
             _say("recording what SQL the requests are")
             recording = directory / "recording"
-            counts = [(work, round(seconds * work.rate_max) if work.changes else work.recorded) for work in works]
+            counts = [(work, seconds * work.rate_max if work.changes else work.recorded) for work in works]
             asyncio.run(record(settings.changed(database_url=recorded), counts)).save(recording)
             with (
                 _reference(reference_listening, recording, copy) as reference,

@@ -60,7 +60,7 @@ def generator_name() -> str:
     return "wrk" if shutil.which("wrk") else "bench.load (Python, asyncio, a process of its own)"
 
 
-def run(requests: Sequence[Request], *, port: int, token: str, clients: int, seconds: float) -> Round:
+def run(requests: Sequence[Request], *, port: int, token: str, clients: int, seconds: int) -> Round:
     """Send the requests in order, from the start again where they end. A broken connection ends the run."""
     with tempfile.NamedTemporaryFile("wb", suffix=".requests") as file:
         file.write(_SEPARATOR.encode().join(_wire(request, port, token) for request in requests))
@@ -89,18 +89,18 @@ def _wire(request: Request, port: int, token: str) -> bytes:
     return f"{request.method} {request.path} HTTP/1.1\r\n{head}\r\n".encode() + request.body
 
 
-def _with_wrk(file: str, port: int, clients: int, seconds: float) -> dict[str, int]:
+def _with_wrk(file: str, port: int, clients: int, seconds: int) -> dict[str, int]:
     with tempfile.NamedTemporaryFile("w", suffix=".lua") as script:
         script.write(_LUA)
         script.flush()
-        command = ["wrk", "-t1", f"-c{clients}", f"-d{seconds:g}s", "--timeout=30s", "-s", script.name]
+        command = ["wrk", "-t1", f"-c{clients}", f"-d{seconds}s", "--timeout=30s", "-s", script.name]
         output = subprocess.run(
             [*command, f"http://127.0.0.1:{port}", "--", file], check=True, capture_output=True, text=True
         ).stdout
     return _result_in(output)
 
 
-def _with_own(file: str, port: int, clients: int, seconds: float) -> dict[str, int]:
+def _with_own(file: str, port: int, clients: int, seconds: int) -> dict[str, int]:
     command = [sys.executable, "-m", "bench.load", file, str(port), str(clients), str(seconds)]
     return _result_in(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
 
@@ -127,7 +127,7 @@ async def _client(port: int, requests: Iterator[bytes], until: float, times: lis
     writer.close()
 
 
-async def _generate(file: str, port: int, clients: int, seconds: float) -> None:
+async def _generate(file: str, port: int, clients: int, seconds: int) -> None:
     requests = Path(file).read_bytes().split(_SEPARATOR.encode())  # noqa: ASYNC240 - before anything is measured
 
     def endless() -> Iterator[bytes]:
@@ -153,4 +153,4 @@ async def _generate(file: str, port: int, clients: int, seconds: float) -> None:
 if __name__ == "__main__":
     import uvloop
 
-    uvloop.run(_generate(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), float(sys.argv[4])))
+    uvloop.run(_generate(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4])))
