@@ -25,6 +25,11 @@ _INVOICES = (
     " LEFT JOIN billing.invoice_index AS n ON n.tenant_id = i.tenant_id AND n.id = i.id"
     " AND n.parameter = 'identifier' WHERE i.tenant_id = %s"
 )
+_COMPONENTS = (
+    "SELECT c.invoice_id, c.line_position, c.type, c.amount_minor FROM billing.invoice_price_component AS c"
+    " JOIN billing.invoice AS i ON i.tenant_id = c.tenant_id AND i.id = c.invoice_id"
+    " WHERE c.tenant_id = %s AND i.status IN ('issued', 'balanced') AND c.line_position >= 0"
+)
 _SERIES = "SELECT facility, year, last_number FROM billing.number_series WHERE tenant_id = %s"
 _PAYMENTS = "SELECT id FROM billing.payment_reconciliation WHERE tenant_id = %s"
 _NOTICES = "SELECT id, status FROM billing.payment_notice WHERE tenant_id = %s"
@@ -53,6 +58,13 @@ def compare(reader: Reader, tenant_id: str, model: ReferenceModel) -> None:
         )
         for id_, invoice in model.invoices.items()
     }
+    assert sorted(rows(_COMPONENTS)) == sorted(
+        (id_, position, component["kind"], component["amount"])
+        for id_, invoice in model.invoices.items()
+        if invoice["parts"]
+        for position, line in enumerate(invoice["lines"])
+        for component in line["components"]
+    )
     assert {(facility, year): last for facility, year, last in rows(_SERIES)} == model.series
     assert {id_ for (id_,) in rows(_PAYMENTS)} == model.payments.keys()
     assert dict(rows(_NOTICES)) == {id_: notice["status"] for id_, notice in model.notices.items()}

@@ -140,6 +140,14 @@ class Drawing:
             components.reverse()
         return {"charge": charge, "components": components}
 
+    def rates(self) -> list[Fields]:
+        """What is added to a line or taken away by a factor, for the server to work out."""
+        rates = st.sampled_from(["0.05", "0.125", "0.333"])
+        return [
+            component(kind, factor="0.125" if kind == "tax" else self.draw(rates), code=f"{kind}-code")
+            for kind in self.draw(_added)
+        ]
+
     def _component(self, kind: str, currency: str, code: str) -> Fields:
         draw = self.draw
         if draw(st.booleans()):

@@ -157,7 +157,7 @@ class LedgerMachine(TenantLife):
         while not charges or data.draw(st.booleans()):
             self._capture_on(data, account)
             charges = self._billable_on(account)
-        fields = invoice_of(account, [{"charge": id_, "components": []} for id_ in charges])
+        fields = invoice_of(account, [{"charge": id_, "components": drawing.rates()} for id_ in charges])
         fields["on"] = drawing.date(st.sampled_from([None, None, 1, 45, 400]))
         fields["due"] = drawing.date(st.sampled_from([None, 20, 35, 70, 95, 130, -30]))
         currency = self.model.accounts[account]["currency"]
