@@ -107,7 +107,13 @@ def refuse_account(tx: Transaction, charge: ChargeItem) -> None:
             f"Account/{balance.account_id} is {balance.status}; charges go to an active account.",
             "ChargeItem.account[0]",
         )
-    if charge.amount_currency not in (None, balance.currency):
+    refuse_currency(tx, charge)
+
+
+def refuse_currency(tx: Transaction, charge: ChargeItem) -> None:
+    """Refuse a price that is not in the currency of the charge's account."""
+    balance = tx.balances.get(charge.account_id or "")
+    if balance is not None and charge.amount_currency not in (None, balance.currency):
         raise rule_broken(
             "currency-mismatch",
             f"Account/{balance.account_id} is in {balance.currency}; so is each charge on it.",

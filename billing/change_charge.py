@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from billing.capture_charge import CAPTURED, REVERSED, place, price, refuse_account, refuse_price
+from billing.capture_charge import CAPTURED, REVERSED, place, price, refuse_account, refuse_currency, refuse_price
 from billing.change import Change
 from billing.context import Context
 from billing.record_change import record_update
@@ -43,10 +43,15 @@ async def change_charge(tx: Transaction, context: Context, charge: ChargeItem, p
     after = rules.capture_of(charge, day or (before.service_date if before else context.today(tx.now)))
     if previous.status == "billed":
         _refuse_change_of_billed(rule, charge, previous, is_booked_otherwise=before != after)
-    if before == after and charge.account_id == previous.account_id:
-        return record_update(tx, charge, previous)
+    is_as_booked = before == after and charge.account_id == previous.account_id
     if charge.status == "billable":
-        refuse_account(tx, charge)
+        # An account that was closed meanwhile keeps the charges that it has, and takes no others.
+        if is_as_booked and previous.status == "billable":
+            refuse_currency(tx, charge)
+        else:
+            refuse_account(tx, charge)
+    if is_as_booked:
+        return record_update(tx, charge, previous)
     return _book(tx, charge, previous, standing, after)
 
 

@@ -128,7 +128,10 @@ def _date_problems(
 
 def _account_problems(invoice: Invoice, balance: AccountBalance, totals: InvoiceTotals) -> list[Problem]:
     problems = []
-    if totals.own_base and balance.status != "active":
+    if balance.status == "entered-in-error":
+        text = f"Account/{balance.account_id} is entered in error; nothing is billed on it."
+        problems.append(_broken("account-not-active", text, "Invoice.account"))
+    elif totals.own_base and balance.status != "active":
         text = f"Account/{balance.account_id} is {balance.status}; lines without a ChargeItem are charges to it."
         problems.append(_broken("account-not-active", text, "Invoice.account"))
     if any((row.system, row.value) == (INVOICE_TYPE_SYSTEM, CREDIT_NOTE) for row in invoice.indexed("type")):

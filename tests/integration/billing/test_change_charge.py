@@ -138,6 +138,21 @@ async def test_a_note_on_a_charge_of_a_closed_account_is_taken(hospital: Hospita
     assert refusal.code == "account-not-active"
 
 
+async def test_a_closed_account_takes_no_charge_that_was_planned_on_it(hospital: Hospital) -> None:
+    account = await hospital.account()
+    for price in ("100", "0", None):
+        charge = await hospital.charge(account, price, status="planned")
+        await hospital.update(account | {"status": "on-hold"})
+        assert (await refused(hospital.update(charge | {"status": "billable"}))).code == "account-not-active"
+        await hospital.update(account)
+
+
+async def test_a_charge_that_costs_nothing_is_in_the_currency_of_its_account_too(hospital: Hospital) -> None:
+    charge = await hospital.charge(await hospital.account(), "0")
+    dollars = {"priceOverride": money("0", "USD")}
+    assert (await refused(hospital.update(charge | dollars | _without_amount(charge)))).code == "currency-mismatch"
+
+
 async def test_a_charge_cannot_move_to_another_currency(hospital: Hospital) -> None:
     charge = await hospital.charge(await hospital.account(), "100")
     dollars = {"priceOverride": money("1", "USD")}

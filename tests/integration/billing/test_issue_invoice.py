@@ -301,6 +301,14 @@ async def test_shares_that_make_no_sense_are_refused(hospital: Hospital) -> None
         assert [(code, where) for _, code, where in said(refusal)] == expected
 
 
+async def test_nothing_is_billed_on_an_account_that_is_entered_in_error(hospital: Hospital) -> None:
+    account = await hospital.account()
+    charge = await hospital.charge(account, "0")
+    await hospital.update(account | {"status": "entered-in-error"})
+    refusal = await refused(hospital.issued(account, line_of(charge)))
+    assert said(refusal) == [(RULE_BROKEN, "account-not-active", "Invoice.account")]
+
+
 async def test_an_account_that_is_closed_takes_its_posted_charges_to_an_invoice_but_no_new_ones(
     hospital: Hospital,
 ) -> None:
