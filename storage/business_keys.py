@@ -44,7 +44,8 @@ async def of(tx: Transaction, resource_type: str, resource_id: str) -> list[tupl
 def insert(
     tx: Transaction, resource_type: str, resource_id: str, keys: Sequence[tuple[str, str]], content_hash: str
 ) -> None:
-    for system, value in keys:
+    # In one order, so that two which take the same ones do not wait for one another.
+    for system, value in sorted(keys):
         tx.add(_INSERT, (tx.tenant_id, resource_type, system, value, resource_id, content_hash))
 
 

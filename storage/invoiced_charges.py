@@ -26,7 +26,8 @@ async def holders(tx: Transaction, charge_item_ids: Sequence[str]) -> dict[str, 
 
 def hold(tx: Transaction, invoice_id: str, charge_item_ids: Sequence[str]) -> None:
     """Have an invoice hold charges. Two that take one charge at once: the primary key lets one through."""
-    for charge_item_id in charge_item_ids:
+    # In one order, so that two which take the same ones do not wait for one another.
+    for charge_item_id in sorted(charge_item_ids):
         tx.add(_INSERT, (tx.tenant_id, charge_item_id, invoice_id))
 
 
