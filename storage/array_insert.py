@@ -19,13 +19,18 @@ _FEW = 4
 
 
 class ArrayInsert:
-    """The statements that add rows to a table. `order`: parents before children, as `storage.tables` lists them."""
+    """The statements that add rows to a table. `order`: parents before children, as `storage.tables` lists them.
 
-    __slots__ = ("_few", "_many", "columns", "order")
+    `in_key_order`: rows that two transactions may both want go in the order of their keys, however many commands of the
+    transaction add them. Who comes second then waits for the first, and neither waits for the other.
+    """
 
-    def __init__(self, table: sa.Table, order: int) -> None:
+    __slots__ = ("_few", "_in_key_order", "_many", "columns", "order")
+
+    def __init__(self, table: sa.Table, order: int, *, in_key_order: bool = False) -> None:
         self.columns = written_columns(table)
         self.order = order
+        self._in_key_order = in_key_order
         types = [sql_type(column) for column in self.columns]
         names = ", ".join(f'"{column.name}"' for column in self.columns)
         into = f"INSERT INTO {table.fullname} ({names})"
@@ -44,6 +49,8 @@ class ArrayInsert:
 
     def query(self, rows: Sequence[Sequence[Any]]) -> tuple[Statement, Sequence[Any]]:
         """The statement that adds the rows, with its parameters."""
+        if self._in_key_order:
+            rows = sorted(rows)
         if len(rows) <= _FEW:
             return self._few[len(rows) - 1], list(chain.from_iterable(rows))
         return self._many, [list(values) for values in zip(*rows, strict=True)]

@@ -10,7 +10,7 @@ from storage.pipeline import Statement
 from storage.tables import business_key
 from storage.transaction import Transaction
 
-_INSERT = ArrayInsert(business_key, 910)
+_INSERT = ArrayInsert(business_key, 910, in_key_order=True)
 _FIND = Statement(
     "SELECT b.id, b.content_hash, b.system, b.value FROM billing.business_key AS b"
     " JOIN unnest($3::text[], $4::text[]) AS k(system, value) ON k.system = b.system AND k.value = b.value"
@@ -44,8 +44,7 @@ async def of(tx: Transaction, resource_type: str, resource_id: str) -> list[tupl
 def insert(
     tx: Transaction, resource_type: str, resource_id: str, keys: Sequence[tuple[str, str]], content_hash: str
 ) -> None:
-    # In one order, so that two which take the same ones do not wait for one another.
-    for system, value in sorted(keys):
+    for system, value in keys:
         tx.add(_INSERT, (tx.tenant_id, resource_type, system, value, resource_id, content_hash))
 
 

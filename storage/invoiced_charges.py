@@ -9,7 +9,7 @@ from storage.pipeline import Statement
 from storage.tables import invoiced_charge
 from storage.transaction import Transaction
 
-_INSERT = ArrayInsert(invoiced_charge, 850)
+_INSERT = ArrayInsert(invoiced_charge, 850, in_key_order=True)
 _RELEASE = Statement("DELETE FROM billing.invoiced_charge WHERE tenant_id = $1 AND invoice_id = $2")
 _HOLDERS = Statement(
     "SELECT charge_item_id, invoice_id FROM billing.invoiced_charge"
@@ -26,8 +26,7 @@ async def holders(tx: Transaction, charge_item_ids: Sequence[str]) -> dict[str, 
 
 def hold(tx: Transaction, invoice_id: str, charge_item_ids: Sequence[str]) -> None:
     """Have an invoice hold charges. Two that take one charge at once: the primary key lets one through."""
-    # In one order, so that two which take the same ones do not wait for one another.
-    for charge_item_id in sorted(charge_item_ids):
+    for charge_item_id in charge_item_ids:
         tx.add(_INSERT, (tx.tenant_id, charge_item_id, invoice_id))
 
 

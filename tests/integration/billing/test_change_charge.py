@@ -147,6 +147,26 @@ async def test_a_closed_account_takes_no_charge_that_was_planned_on_it(hospital:
         await hospital.update(account)
 
 
+async def test_what_costs_nothing_does_not_move_to_a_closed_account_and_may_be_noted_on_it(hospital: Hospital) -> None:
+    account, closed = await hospital.account(), await hospital.account()
+    charge, there = await hospital.charge(account, "0"), await hospital.charge(closed, "0")
+    await hospital.update(closed | {"status": "inactive"})
+    moved = {"account": [{"reference": f"Account/{closed['id']}"}]}
+    assert (await refused(hospital.update(charge | moved))).code == "account-not-active"
+    assert (await hospital.update(there | {"note": [{"text": "late"}]}))["note"] == [{"text": "late"}]
+    assert await hospital.journal() == []
+
+
+async def test_a_planned_charge_becomes_billable_in_the_currency_of_its_account(hospital: Hospital) -> None:
+    account = await hospital.account()
+    dollars = {"priceOverride": money("5", "USD")}
+    charge = await hospital.charge(account, "5", status="planned")
+    refusal = await refused(hospital.update(charge | dollars | {"status": "billable"}))
+    assert said(refusal) == [(RULE_BROKEN, "currency-mismatch", "ChargeItem.priceOverride.currency")]
+    assert (await hospital.update(charge | {"status": "billable"}))["status"] == "billable"
+    assert (await hospital.balance(account)).unbilled.minor_units == 500
+
+
 async def test_a_charge_that_costs_nothing_is_in_the_currency_of_its_account_too(hospital: Hospital) -> None:
     charge = await hospital.charge(await hospital.account(), "0")
     dollars = {"priceOverride": money("0", "USD")}

@@ -303,10 +303,16 @@ async def test_shares_that_make_no_sense_are_refused(hospital: Hospital) -> None
 
 async def test_nothing_is_billed_on_an_account_that_is_entered_in_error(hospital: Hospital) -> None:
     account = await hospital.account()
-    charge = await hospital.charge(account, "0")
+    charge, other = await hospital.charge(account, "0"), await hospital.charge(account, "0")
+    draft = await hospital.draft(account, line_of(other, component("base", "0"), component("surcharge", "5")))
     await hospital.update(account | {"status": "entered-in-error"})
-    refusal = await refused(hospital.issued(account, line_of(charge)))
+    # A surcharge that is added at issue would post to it; so would the issue of a draft that was made before.
+    for line in (line_of(charge), line_of(charge, component("base", "0"), component("surcharge", "5"))):
+        refusal = await refused(hospital.issued(account, line))
+        assert said(refusal) == [(RULE_BROKEN, "account-not-active", "Invoice.account")]
+    refusal = await refused(hospital.issue(draft))
     assert said(refusal) == [(RULE_BROKEN, "account-not-active", "Invoice.account")]
+    assert await hospital.journal() == []
 
 
 async def test_an_account_that_is_closed_takes_its_posted_charges_to_an_invoice_but_no_new_ones(
