@@ -50,7 +50,7 @@ class ArrayInsert:
     def query(self, rows: Sequence[Sequence[Any]]) -> tuple[Statement, Sequence[Any]]:
         """The statement that adds the rows, with its parameters."""
         if self._in_key_order:
-            rows = sorted(rows)
+            rows = sorted(rows, key=tuple)
         if len(rows) <= _FEW:
             return self._few[len(rows) - 1], list(chain.from_iterable(rows))
         return self._many, [list(values) for values in zip(*rows, strict=True)]

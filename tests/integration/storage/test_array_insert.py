@@ -1,4 +1,4 @@
-"""Rows that two transactions may both want are taken in one order: the second waits, and no two wait for one another."""
+"""Rows that two transactions may both want are taken in one order, so that no two wait for one another."""
 
 from __future__ import annotations
 
@@ -63,7 +63,8 @@ async def outcomes(pool: Database, tenant_id: str, take: Take, names: Sequence[s
     blocker = asyncio.create_task(take_middle_and_give_up())
     await middle_taken.wait()
     first, second = (asyncio.create_task(taking(order)) for order in (sorted(names), sorted(names, reverse=True)))
-    while (await pool.read(tenant_id, _WAITING))[0][0] < 2:
+    # The event is one of PostgreSQL, which tells nobody of it.
+    while (await pool.read(tenant_id, _WAITING))[0][0] < 2:  # noqa: ASYNC110
         await asyncio.sleep(0.01)
     both_wait.set()
     with pytest.raises(ZeroDivisionError):
