@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from ledger.errors import conflict, invalid, not_found
 from ledger.money import exponent_of
+from ledger.price_list import LEVELS, lookup_order
 from ledger.tenant import DEFAULT_SETTINGS, Tenant
 from storage import tenants
 from storage.transaction import Database
@@ -91,6 +92,11 @@ def _refuse_timezone(timezone: str) -> None:
         raise invalid("timezone", f"{timezone!r} is not a time zone such as Asia/Kabul.") from None
 
 
+def _is_lookup_order(value: str) -> bool:
+    levels = lookup_order(value)
+    return bool(levels) and set(levels) <= set(LEVELS) and len(set(levels)) == len(levels)
+
+
 def _refuse_settings(settings: Mapping[str, str]) -> None:
     for key, value in settings.items():
         if key not in DEFAULT_SETTINGS:
@@ -99,5 +105,9 @@ def _refuse_settings(settings: Mapping[str, str]) -> None:
             )
         if key == "payment_terms_days" and not (_DAYS.fullmatch(value) and int(value) <= 3650):
             raise invalid("setting-value", "payment_terms_days is a number of days from 0 to 3650.")
+        if key == "price_lookup_order" and not _is_lookup_order(value):
+            raise invalid(
+                "setting-value", f"price_lookup_order names levels of price lists once each: {', '.join(LEVELS)}."
+            )
         if key == "unpriced_charge" and value not in ("hold", "refuse"):
             raise invalid("setting-value", "unpriced_charge is hold or refuse.")

@@ -107,6 +107,14 @@ def product(amount: Money, factor: Decimal, expression: str = "") -> Money:
     return Money(amount.currency, within_limit(rounded, amount.currency, expression))
 
 
+def exact_product(amount: Money, factors: Iterable[Fraction], expression: str = "") -> Money:
+    """Amount times all factors, rounded once, half away from zero; refused where no amount reaches that far."""
+    exact = Fraction(amount.minor_units)
+    for factor in factors:
+        exact *= factor
+    return Money(amount.currency, within_limit(_rounded(exact), amount.currency, expression))
+
+
 def total(currency: str, amounts: Iterable[Money]) -> Money:
     return sum(amounts, Money(currency, 0))
 

@@ -6,12 +6,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
+NATIONAL = "national"
+"""The reserved tenant of national price lists and tax rules: every tenant reads them, and the operator writes them."""
+
 DEFAULT_SETTINGS: Mapping[str, str] = MappingProxyType(
     {
         # Days from issue to due date where the invoice does not say.
         "payment_terms_days": "30",
         # What becomes of a charge that no price is found for: hold (kept, unpriced, not posted) or refuse.
         "unpriced_charge": "hold",
+        # Where a price is looked for, the first that has one: levels of price lists, comma-separated.
+        "price_lookup_order": "tenant,facility,national",
         # Identifier systems that are business keys, space-separated, by resource type.
         "business_keys.ChargeItem": "",
         "business_keys.Account": "",

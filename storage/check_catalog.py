@@ -18,7 +18,13 @@ from storage.check_snapshot import Snapshot, sql
 from storage.pipeline import Row, Statement
 from storage.tables import metadata
 
-APPEND_ONLY = ("journal_entry", "posting", "resource_versions", "outbox", "idempotency_key")
+APPEND_ONLY = (
+    *("journal_entry", "posting", "resource_versions", "outbox", "idempotency_key"),
+    *("price", "price_rule", "charge_price"),
+)
+
+NATIONAL = ("price_list", "price_list_version", "price", "price_rule")
+"""The tables of which every tenant reads what the reserved tenant has, by the policy `national_reads`."""
 
 _MIGRATIONS = Path(__file__).parent / "migrations" / "versions"
 _FUNCTION = re.compile(
@@ -27,6 +33,10 @@ _FUNCTION = re.compile(
 
 # What a policy must say that lets a serving role in: only rows of the tenant that the transaction has set.
 _OF_TENANT = "(tenant_id = NULLIF(current_setting('billing.tenant'::text, true), ''::text))"
+# And, for the tables of national lists and rules, the reading of those of the reserved tenant.
+_OF_NATION = (
+    "((tenant_id = 'national'::text) AND (NULLIF(current_setting('billing.tenant'::text, true), ''::text) IS NOT NULL))"
+)
 
 _TABLES_MISSING = Statement(
     "SELECT w.name FROM unnest($1::text[]) AS w(name)"
@@ -50,6 +60,8 @@ _POLICY_TOO_WIDE = Statement(
     " AND NOT (p.polcmd = 'r' AND p.polroles <@ ARRAY(SELECT oid FROM pg_catalog.pg_roles"
     " WHERE rolname IN ('billing_audit', 'billing_worker')))"
     " AND NOT p.polroles <@ ARRAY(SELECT oid FROM pg_catalog.pg_roles WHERE rolname = 'billing_worker')"
+    " AND NOT (p.polname = 'national_reads' AND p.polcmd = 'r' AND t.relname = ANY ($3::text[])"
+    " AND pg_get_expr(p.polqual, p.polrelid) = $2)"
     " AND (coalesce(pg_get_expr(p.polqual, p.polrelid), $1) <> $1"
     " OR coalesce(pg_get_expr(p.polwithcheck, p.polrelid), $1) <> $1) ORDER BY 1, 2"
 )
@@ -65,7 +77,10 @@ _TRIGGER_MISSING = Statement(
     "SELECT w.name, w.trigger FROM (SELECT a.name, v.trigger, v.function, v.type FROM unnest($1::text[]) AS a(name)"
     # The bits of pg_trigger.tgtype: row 1, before 2, insert 4, delete 8, update 16, truncate 32.
     " CROSS JOIN (VALUES ('append_only', 'append_only', 27), ('append_only_truncate', 'append_only', 34))"
-    " AS v(trigger, function, type) UNION ALL VALUES ('posting', 'posting_is_sound', 'posting_is_sound', 4))"
+    " AS v(trigger, function, type) UNION ALL VALUES ('posting', 'posting_is_sound', 'posting_is_sound', 4),"
+    " ('price', 'price_is_of_new_version', 'price_is_of_new_version', 4),"
+    " ('price_rule', 'price_is_of_new_version', 'price_is_of_new_version', 4),"
+    " ('price_list_version', 'price_list_version_stays', 'price_list_version_stays', 19))"
     " AS w(name, trigger, function, type) WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_trigger AS g"
     " JOIN pg_catalog.pg_proc AS f ON f.oid = g.tgfoid AND f.pronamespace = 'billing'::regnamespace"
     " WHERE g.tgrelid = to_regclass('billing.' || quote_ident(w.name)) AND g.tgname = w.trigger"
@@ -136,7 +151,7 @@ async def guards(snapshot: Snapshot) -> dict[str, list[Row]]:
         "constraint": (_CONSTRAINTS_MISSING, ([name for name, _ in named], [name for _, name in named])),
         "row security": (_ROW_SECURITY_OFF, ()),
         "policy missing": (_POLICY_MISSING, ()),
-        "policy too wide": (_POLICY_TOO_WIDE, (_OF_TENANT,)),
+        "policy too wide": (_POLICY_TOO_WIDE, (_OF_TENANT, _OF_NATION, list(NATIONAL))),
         "trigger missing": (_TRIGGER_MISSING, (list(APPEND_ONLY),)),
         "trigger disabled": (_TRIGGER_DISABLED, ()),
         "setting": (_SETTING_WRONG, ()),

@@ -18,7 +18,7 @@ _READ = Statement(
 )
 _READ_SETTINGS = Statement("SELECT key, value FROM billing.tenant_setting WHERE tenant_id = $1 ORDER BY key")
 _READ_FACILITIES = Statement("SELECT facility_id, name FROM billing.facility WHERE tenant_id = $1 ORDER BY facility_id")
-_IDS = Statement("SELECT tenant_id FROM billing.tenant ORDER BY tenant_id")
+_IDS = Statement("SELECT tenant_id FROM billing.tenant WHERE tenant_id <> 'national' ORDER BY tenant_id")
 _SET = Statement(
     "INSERT INTO billing.tenant_setting (tenant_id, key, value) VALUES ($1, $2, $3)"
     " ON CONFLICT (tenant_id, key) DO UPDATE SET value = excluded.value"
@@ -45,7 +45,7 @@ async def read(database: Database, tenant_id: str) -> Tenant | None:
 
 
 async def ids(audit_database: Database) -> list[str]:
-    """All tenants, read by the role that may see them all."""
+    """All tenants but the reserved one, read by the role that may see them all."""
     return [row[0] for row in await audit_database.read("", _IDS)]
 
 

@@ -17,6 +17,7 @@ from storage.tables.payment_reconciliation import (
     payment_reconciliation,
     payment_reconciliation_index,
 )
+from storage.tables.price_list import charge_price, price, price_list, price_list_version, price_rule
 from storage.tables.request import business_key, idempotency_key, number_series
 from storage.tables.resource_versions import outbox, resource_versions
 from storage.tables.tenant import facility, tenant, tenant_setting
@@ -28,6 +29,7 @@ __all__ = [
     "business_key",
     "charge_item",
     "charge_item_index",
+    "charge_price",
     "facility",
     "idempotency_key",
     "invoice",
@@ -46,6 +48,10 @@ __all__ = [
     "payment_reconciliation",
     "payment_reconciliation_index",
     "posting",
+    "price",
+    "price_list",
+    "price_list_version",
+    "price_rule",
     "resource_versions",
     "tenant",
     "tenant_setting",

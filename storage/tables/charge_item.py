@@ -63,6 +63,13 @@ charge_item = resource_table(
         postgresql_where=sa.text("occurrence_date_time IS NULL AND occurrence_high IS NOT NULL"),
     ),
     sa.Index(None, "tenant_id", "status", "id"),
+    sa.Index("charge_item_unpriced_idx", "tenant_id", "id", postgresql_where=sa.text("unpriced")),
+    sa.Index(
+        "charge_item_without_account_idx",
+        "tenant_id",
+        "id",
+        postgresql_where=sa.text("account_id IS NULL AND status = 'billable'"),
+    ),
 )
 
 charge_item_index = index_table("charge_item")

@@ -16,7 +16,11 @@ from psycopg import errors
 from storage.tables import metadata
 from tests.database_server import DatabaseAccess
 
-APPEND_ONLY = ("journal_entry", "posting", "resource_versions", "outbox", "idempotency_key")
+APPEND_ONLY = (
+    *("journal_entry", "posting", "resource_versions", "outbox", "idempotency_key"),
+    *("price", "price_rule", "charge_price"),
+)
+NATIONAL = ("price_list", "price_list_version", "price", "price_rule")
 TABLES = sorted(table.name for table in metadata.tables.values())
 
 
@@ -167,8 +171,13 @@ def test_another_tenant_sees_and_changes_nothing_of_a_table(
         [table],
     ).fetchall()
     own = "(tenant_id = NULLIF(current_setting('billing.tenant'::text, true), ''::text))"
+    national = (
+        "((tenant_id = 'national'::text)"
+        " AND (NULLIF(current_setting('billing.tenant'::text, true), ''::text) IS NOT NULL))"
+    )
     assert policies == [
         (["billing_audit"], "SELECT", "true", None),
+        *([(["billing_app"], "SELECT", national, None)] if table in NATIONAL else []),
         (["public"], "ALL", own, own),
     ]
 
