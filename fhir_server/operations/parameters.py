@@ -22,7 +22,10 @@ from mappers.r4.validate import validate
 DATE_CHARACTERS = len("2026-01-31")
 
 Values = dict[str, Any]
-"""By name: the value, a list of values where a parameter may be repeated, None where it is not there."""
+"""By name: the value, a list of values where a parameter may be repeated, None where it is not there.
+
+The value of a parameter that is made of parts is the Values of its parts.
+"""
 
 
 def read_parameters(request: FhirRequest, operation: Operation) -> Values:
@@ -39,19 +42,20 @@ def read_parameters(request: FhirRequest, operation: Operation) -> Values:
     problems = validate(document, "Parameters")
     if problems:
         raise Refusal(problems)
-    return _values(document.get("parameter", []), operation)
+    return _values(document.get("parameter", []), operation.inputs, "Parameters.parameter", f"${operation.code}")
 
 
-def _values(sent: list[dict[str, Any]], operation: Operation) -> Values:
-    declared = {parameter.name: parameter for parameter in operation.inputs}
+def _values(sent: list[dict[str, Any]], inputs: Iterable[Parameter], path: str, owner: str) -> Values:
+    """The values of what was sent at a path, by the parameters that its owner - an operation, or a parameter - has."""
+    declared = {parameter.name: parameter for parameter in inputs}
     found: dict[str, list[Any]] = {name: [] for name in declared}
     problems: list[Problem] = []
     for index, item in enumerate(sent):
-        place = f"Parameters.parameter[{index}]"
+        place = f"{path}[{index}]"
         parameter = declared.get(item["name"])
         if parameter is None:
             known = ", ".join(declared) or "none"
-            message = f"The operation has no parameter of this name; its parameters are: {known}."
+            message = f"{owner} has no parameter of this name; its parameters are: {known}."
             problems.append(Problem(Category.INVALID, "parameter-unknown", message, f"{place}.name", "not-supported"))
         elif found[parameter.name] and parameter.max == "1":
             message = f"{parameter.name} is there more than once; send it once."
@@ -62,8 +66,8 @@ def _values(sent: list[dict[str, Any]], operation: Operation) -> Values:
             except Refusal as refusal:
                 problems += refusal.problems
     problems += [
-        _missing(parameter, operation)
-        for parameter in operation.inputs
+        _missing(parameter, path, owner)
+        for parameter in declared.values()
         if parameter.min and not any(item["name"] == parameter.name for item in sent)
     ]
     if problems:
@@ -73,12 +77,14 @@ def _values(sent: list[dict[str, Any]], operation: Operation) -> Values:
     }
 
 
-def _missing(parameter: Parameter, operation: Operation) -> Problem:
-    message = f"${operation.code} needs the parameter {parameter.name} ({_json_name(parameter)})."
-    return Problem(Category.INVALID, "parameter-missing", message, "Parameters.parameter", "required")
+def _missing(parameter: Parameter, path: str, owner: str) -> Problem:
+    message = f"{owner} needs the parameter {parameter.name} ({_json_name(parameter)})."
+    return Problem(Category.INVALID, "parameter-missing", message, path, "required")
 
 
 def _json_name(parameter: Parameter) -> str:
+    if parameter.parts:
+        return "part"
     if parameter.type == "Resource":
         return "resource"
     return f"value{parameter.type[0].upper()}{parameter.type[1:]}"
@@ -90,6 +96,8 @@ def _value(item: dict[str, Any], parameter: Parameter, place: str) -> Any:
     if others or name not in item:
         message = f"{parameter.name} is sent as {name}."
         raise invalid("parameter-type", message, f"{place}.value", "structure")
+    if parameter.parts:
+        return _values(item[name], parameter.parts, f"{place}.part", parameter.name)
     value, place = item[name], f"{place}.value"
     match parameter.type:
         case "Money":
