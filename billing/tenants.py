@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
+from hashlib import sha256
 from time import monotonic
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from ledger.errors import conflict, invalid, not_found
+from ledger.errors import Category, conflict, invalid, not_found, refuse
 from ledger.money import exponent_of
 from ledger.price_list import LEVELS, lookup_order
 from ledger.tenant import DEFAULT_SETTINGS, Tenant
 from storage import tenants
-from storage.transaction import Database
+from storage.transaction import Database, Transaction
 
 _KEPT_SECONDS = 2.0
 _ID = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
@@ -83,6 +84,29 @@ async def change_tenant(
     after = await tenants.read(database, tenant_id)
     assert after is not None
     return after
+
+
+def settings_version(settings: Mapping[str, str]) -> int:
+    """A number that another set of settings does not have, for ETag and If-Match."""
+    said = "\n".join(f"{key}={settings[key]}" for key in sorted(settings))
+    # Nine digits, as versions of resources may have.
+    return int(sha256(said.encode()).hexdigest()[:7], 16) + 1
+
+
+async def replace_settings(
+    tx: Transaction, settings: Mapping[str, str], *, versions_required: Collection[int] | None
+) -> dict[str, str]:
+    """Have exactly these settings; what is not among them is at its default. What is in force within two seconds."""
+    _refuse_settings(settings)
+    current = await tenants.lock_settings(tx)
+    if versions_required is not None and settings_version(current) not in versions_required:
+        raise refuse(
+            Category.PRECONDITION,
+            "version-mismatch",
+            "The settings are not what If-Match says any more; read them again, and change those.",
+        )
+    tenants.replace_settings(tx, settings)
+    return dict(settings)
 
 
 def _refuse_timezone(timezone: str) -> None:

@@ -18,6 +18,7 @@ from fhir_server.interactions.history import History
 from fhir_server.interactions.search import Search
 from fhir_server.metrics import Metrics
 from fhir_server.observation import Observation
+from fhir_server.rest.api import rest_api
 from fhir_server.root import root
 from fhir_server.routes import route_table
 from fhir_server.service import Service
@@ -64,6 +65,7 @@ def create_app(settings: Settings) -> FastAPI:
         Route("/fhir/.well-known/smart-configuration", smart_configuration(settings)),
         Route("/fhir/{path:path}", fhir),
         Route("/fhir", fhir),
+        *rest_api(service),
         Route("/", root(settings)),
         Route("/healthz", health.healthz),
         Route("/readyz", health.readyz),

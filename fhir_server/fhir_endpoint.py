@@ -11,8 +11,8 @@ from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope, Send
 
 from fhir_server.answer_form import AnswerForm
+from fhir_server.authorization.access import authorize
 from fhir_server.authorization.smart_scopes import scopes_of
-from fhir_server.authorization.tenant import tenant_of
 from fhir_server.authorization.token import AccessToken
 from fhir_server.execution import carry_out
 from fhir_server.faults import log_fault, request_id
@@ -22,7 +22,7 @@ from fhir_server.interactions.patch_document import of_json_patch, of_parameters
 from fhir_server.media_types import Format, check_form, format_sent, is_json_patch, preferences_of
 from fhir_server.outcomes import headers_of, outcome_of, status_of, unexpected_outcome
 from fhir_server.preconditions import NO_CONDITIONS, Conditions, conditions_of
-from fhir_server.request_body import decompressed, read_body
+from fhir_server.request_body import bytes_sent
 from fhir_server.responses import NOT_STORED, Answer, Header
 from fhir_server.route import Route
 from fhir_server.service import Service
@@ -91,15 +91,14 @@ class FhirEndpoint:
         return _response(request, answer)
 
     async def _authorize(self, headers: Headers) -> tuple[AccessToken, Tenant]:
-        token = self._service.verifier.verify_header(_text(headers, b"authorization"))
-        return token, await tenant_of(self._service.tenants, token)
+        return await authorize(self._service.verifier, self._service.tenants, _text(headers, b"authorization"))
 
     async def _read_body(
         self, route: Route, request: FhirRequest, headers: Headers, receive: Receive, form: AnswerForm
     ) -> None:
         if request.method == "POST" and b"idempotency-key" in headers and route.body != "form":
             request.idempotency_key = check_key(_text(headers, b"idempotency-key"))
-        body = await self._bytes_sent(headers, receive)
+        body = await bytes_sent(headers, receive, self._service.settings.max_body_bytes)
         content_type = _text(headers, b"content-type")
         if route.body == "form":
             if body:
@@ -116,12 +115,6 @@ class FhirEndpoint:
             request.document, request.body = decode(content), content
             if route.body == "patch":
                 of_parameters(request.document)
-
-    async def _bytes_sent(self, headers: Headers, receive: Receive) -> bytes:
-        bytes_max = self._service.settings.max_body_bytes
-        content_length = headers.get(b"content-length")
-        body = await read_body(receive, None if content_length is None else content_length.decode("latin-1"), bytes_max)
-        return decompressed(body, _text(headers, b"content-encoding"), bytes_max) if body else body
 
 
 def _conditions(headers: Headers) -> Conditions:

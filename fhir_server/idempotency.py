@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 from http import HTTPStatus
+from typing import Any, Protocol
 
 import msgspec
 
+from billing.context import Context
 from billing.idempotency import StoredAnswer, find_or_begin, remember
-from fhir_server.fhir_request import FhirRequest, Writing
 from fhir_server.responses import Answer
 from ledger.errors import invalid
 from mappers.r4.json_text import canonical
@@ -24,6 +26,22 @@ from storage.transaction import Transaction
 HEADER = "Idempotency-Key"
 ENTRY_KEY_MAX = 240
 """A longer key of a Bundle would not leave room for the place of an entry."""
+
+
+class KeyedRequest(Protocol):
+    """What a request that may have a key is, FHIR or REST. `operation` is what the key belongs to."""
+
+    method: str
+    url: str
+    document: dict[str, Any] | None
+    idempotency_key: str | None
+
+    @property
+    def context(self) -> Context: ...
+
+    @property
+    def operation(self) -> str: ...
+
 
 _is_key = re.compile(r"[\x20-\x7e]{1,255}").fullmatch
 _version_of = re.compile(r"/_history/(\d+)$").search
@@ -48,7 +66,7 @@ def entry_key(key: str, index: int) -> str:
     return f"{key if len(key) <= ENTRY_KEY_MAX else hashlib.sha256(key.encode()).hexdigest()}:{index}"
 
 
-def require_key(request: FhirRequest) -> None:
+def require_key(request: KeyedRequest) -> None:
     if request.idempotency_key is None:
         raise invalid(
             "idempotency-key-required",
@@ -58,13 +76,15 @@ def require_key(request: FhirRequest) -> None:
         )
 
 
-def hash_of(request: FhirRequest) -> str:
+def hash_of(request: KeyedRequest) -> str:
     """Equal for requests that ask for the same: method, path with ids, and body, whatever its spaces and key order."""
     content = canonical(request.document) if request.document is not None else b""
     return hashlib.sha256(f"{request.method} {request.url}\n".encode() + content).hexdigest()
 
 
-async def once(tx: Transaction, request: FhirRequest, request_hash: str, writing: Writing) -> Answer:
+async def once(
+    tx: Transaction, request: KeyedRequest, request_hash: str, writing: Callable[[Transaction], Awaitable[Answer]]
+) -> Answer:
     """Carry out a request, unless it was carried out before under its key: then the answer it had."""
     key = request.idempotency_key
     if key is None:

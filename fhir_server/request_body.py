@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import Mapping
 
 from starlette.requests import ClientDisconnect
 from starlette.types import Receive
@@ -26,6 +27,14 @@ async def read_body(receive: Receive, content_length: str | None, bytes_max: int
         chunks.append(chunk)
         if not message.get("more_body", False):
             return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+
+async def bytes_sent(headers: Mapping[bytes, bytes], receive: Receive, bytes_max: int) -> bytes:
+    """The body as the client had it before it compressed it, where it did."""
+    content_length = headers.get(b"content-length")
+    body = await read_body(receive, None if content_length is None else content_length.decode("latin-1"), bytes_max)
+    coding = headers.get(b"content-encoding", b"").decode("latin-1")
+    return decompressed(body, coding, bytes_max) if body else body
 
 
 def decompressed(body: bytes, content_encoding: str, bytes_max: int) -> bytes:

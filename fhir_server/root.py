@@ -16,6 +16,7 @@ def root(settings: Settings) -> Callable[[Request], Awaitable[Response]]:
         "fhir": base,
         "metadata": f"{base}/metadata",
         "smart-configuration": f"{base}/.well-known/smart-configuration",
+        "rest": "/api/v1/billing/openapi.json",
         "healthz": "/healthz",
         "readyz": "/readyz",
     }

@@ -18,6 +18,8 @@ _READ = Statement(
 )
 _READ_SETTINGS = Statement("SELECT key, value FROM billing.tenant_setting WHERE tenant_id = $1 ORDER BY key")
 _READ_FACILITIES = Statement("SELECT facility_id, name FROM billing.facility WHERE tenant_id = $1 ORDER BY facility_id")
+_LOCK = Statement("SELECT FROM billing.tenant WHERE tenant_id = $1 FOR NO KEY UPDATE")
+_FORGET_SETTINGS = Statement("DELETE FROM billing.tenant_setting WHERE tenant_id = $1 AND NOT key = ANY($2::text[])")
 _IDS = Statement("SELECT tenant_id FROM billing.tenant WHERE tenant_id <> 'national' ORDER BY tenant_id")
 _SET = Statement(
     "INSERT INTO billing.tenant_setting (tenant_id, key, value) VALUES ($1, $2, $3)"
@@ -54,6 +56,18 @@ def insert(tx: Transaction, new: Tenant, created_at: datetime) -> None:
     for facility_id, name in new.facilities.items():
         tx.add(_INSERT_FACILITY, (new.id, facility_id, name))
     set_settings(tx, new.settings)
+
+
+async def lock_settings(tx: Transaction) -> dict[str, str]:
+    """The tenant's settings as they are, which nobody else replaces until the end of the transaction."""
+    _, rows = await tx.fetch_all([(_LOCK, (tx.tenant_id,)), (_READ_SETTINGS, (tx.tenant_id,))])
+    return dict(rows)
+
+
+def replace_settings(tx: Transaction, settings: Mapping[str, str]) -> None:
+    """Have exactly these settings; every other one is at its default again."""
+    tx.send(_FORGET_SETTINGS, tx.tenant_id, list(settings))
+    set_settings(tx, settings)
 
 
 def set_settings(tx: Transaction, settings: Mapping[str, str]) -> None:

@@ -13,6 +13,7 @@ from fhir_server.interactions.history import History
 from fhir_server.interactions.search import Search
 from fhir_server.interactions.search_cursor import Cursors
 from fhir_server.outcomes import MEANINGS
+from fhir_server.rest.routes import ROUTES
 from fhir_server.route import Route
 from fhir_server.routes import TYPES, route_table
 from fhir_server.settings import Settings, variable_of
@@ -32,7 +33,7 @@ _FENCE = re.compile(r"```.*?```", re.DOTALL)
 _INLINE = re.compile(r"`([^`\n]+)`")
 _ROW = re.compile(r"^\| `([A-Za-z_-]+)` \| ([\d, ]+) \|", re.MULTILINE)
 _RUN = re.compile(r"\./run ([a-z][a-z-]*)")
-_PATH = re.compile(rf"(?:{'|'.join(NAMED_ROOTS)})/[\w./-]*|[A-Za-z_.-]+\.(?:toml|lock|yaml)|\.ci/run|Dockerfile")
+_PATH = re.compile(rf"(?<!/v1/)(?:{'|'.join(NAMED_ROOTS)})/[\w./-]*|[A-Za-z_.-]+\.(?:toml|lock|yaml)|\.ci/run|Dockerfile")
 # How-to's say which files to make.
 _TO_BE_MADE = re.compile(r"remind|write_off|write-off|patch\.py|NAME|0002_")
 
@@ -141,3 +142,9 @@ def test_every_decision_is_in_the_index_and_names_what_holds_it() -> None:
         r"\]\((\d{4}-[a-z0-9-]+\.md)\)", text_of("docs/decisions/README.md")
     )
     assert [file.name for file in decisions if "**Held by.**" not in file.read_text(encoding="utf-8")] == []
+
+
+def test_every_route_of_the_rest_api_is_on_its_page() -> None:
+    page = text_of("docs/rest.md")
+    documented = set(re.findall(r"^\| `([A-Z]+ /[^`]*)` \|", page, re.MULTILINE))
+    assert documented == {f"{route.method} {route.path}" for route in ROUTES}

@@ -1,0 +1,115 @@
+"""The OpenAPI document of the REST API, and its routes as FastAPI knows them.
+
+FastAPI makes the document from signatures; each route's is put together from its declaration. Documents of other parts
+of the server can be merged into it: https://spec.openapis.org/oas/v3.1.0
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from inspect import Parameter, Signature
+from typing import Annotated, Any
+
+from fastapi import Body, Header, Path, Query
+from fastapi.openapi.utils import get_openapi
+from fastapi.routing import APIRoute
+from pydantic.json_schema import models_json_schema
+from starlette.types import Receive, Scope, Send
+
+from fhir_server.rest.documents import NoFilter
+from fhir_server.rest.endpoint import RestEndpoint
+from fhir_server.rest.problems import MEDIA_TYPE, ProblemDetails
+from fhir_server.rest.route import RestRoute
+
+TITLE = "Billing"
+DESCRIPTION = (
+    "The internal REST API, beside FHIR at /fhir: the same commands, rules and ledger. Money is a whole number of minor"
+    " units. Errors are problem details (RFC 9457); `code` is stable and the same as in FHIR's OperationOutcome."
+)
+_SCHEMAS = "#/components/schemas/"
+_parameters_of = re.compile(r"\{(\w+)\}").findall
+
+
+class DocumentedRoute(APIRoute):
+    """A route that FastAPI finds and describes, and that ours carries out."""
+
+    def __init__(self, route: RestRoute, endpoint: RestEndpoint) -> None:
+        self._declared = route
+        self._endpoint = endpoint
+        super().__init__(
+            route.full_path,
+            _described(route),
+            methods=[route.method],
+            response_model=route.gives,
+            response_model_exclude_none=True,
+            status_code=route.status,
+            summary=route.summary,
+            description=route.description,
+            tags=[route.noun],
+            operation_id=_operation_id(route),
+            responses={
+                "default": {
+                    "description": "Refused; nothing was written.",
+                    "content": {MEDIA_TYPE: {"schema": {"$ref": f"{_SCHEMAS}{ProblemDetails.__name__}"}}},
+                }
+            },
+            openapi_extra={"security": [{"bearer": list(scopes_of(route))}]},
+        )
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._endpoint.answer(self._declared, scope, receive, send)
+
+
+def openapi_document(routes: Sequence[DocumentedRoute], version: str, server_url: str) -> dict[str, Any]:
+    """`server_url` is where the paths of the document begin."""
+    document = get_openapi(
+        title=TITLE, version=version, description=DESCRIPTION, routes=routes, servers=[{"url": server_url}]
+    )
+    components = document.setdefault("components", {})
+    _, schemas = models_json_schema([(ProblemDetails, "serialization")], ref_template=_SCHEMAS + "{model}")
+    components.setdefault("schemas", {}).update(schemas["$defs"])
+    components["securitySchemes"] = {
+        "bearer": {
+            "type": "http",
+            "scheme": "bearer",
+            "bearerFormat": "JWT",
+            "description": "An access token. The names at each operation are the scopes that it must have.",
+        }
+    }
+    return document
+
+
+def scopes_of(route: RestRoute) -> tuple[str, ...]:
+    """The scopes that a route needs, as a token has them."""
+    own = (route.business_scope,) if route.business_scope else ()
+    return (*(f"system/{resource_type}.{permission}" for resource_type, permission in route.needs), *own)
+
+
+def _operation_id(route: RestRoute) -> str:
+    """`post_refunds_id_approve`."""
+    return "_".join([route.method.lower(), *re.findall(r"[a-z-]+", route.path)]).replace("-", "_")
+
+
+def _described(route: RestRoute) -> Any:
+    """A function with the signature that says what the route takes. Nobody calls it."""
+    parameters = [_parameter(name, Annotated[str, Path()]) for name in _parameters_of(route.path)]
+    if route.filters is not NoFilter:
+        parameters.append(_parameter("query", Annotated[route.filters, Query()]))
+    if route.takes is not None:
+        parameters.append(_parameter("body", Annotated[route.takes, Body()]))
+    if route.method == "POST":
+        key = Header(alias="Idempotency-Key", description="The request with it is carried out once.", max_length=255)
+        if route.needs_idempotency_key:
+            parameters.append(_parameter("idempotency_key", Annotated[str, key]))
+        else:
+            parameters.append(_parameter("idempotency_key", Annotated[str | None, key], default=None))
+
+    async def endpoint() -> None: ...
+
+    endpoint.__signature__ = Signature(parameters)  # type: ignore[attr-defined]  # inspect and FastAPI read it
+    return endpoint
+
+
+def _parameter(name: str, annotation: Any, default: Any = Parameter.empty) -> Parameter:
+    return Parameter(name, Parameter.KEYWORD_ONLY, annotation=annotation, default=default)

@@ -1,0 +1,63 @@
+"""What a REST route is: declared once, carried out and documented by it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from fhir_server.authorization.smart_scopes import Permission, Scopes
+from fhir_server.rest.documents import Document, NoFilter
+from fhir_server.rest.request import Reading, RestRequest, Writing
+
+BASE_PATH = "/api/v1/billing"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RestRoute:
+    """One row of the table of routes.
+
+    Exactly one of `reads` and `writes` is there: each looks at the request and gives back what is to be done with a
+    database or in a transaction. `needs` are permissions on FHIR resource types, as for the interactions and operations
+    that do the same; `business_scope` is what else a token must have. A route without either does not exist: nothing is
+    open here. `takes` is the body, `filters` the query, `gives` the answer.
+    """
+
+    method: Literal["GET", "POST", "PUT", "DELETE"]
+    path: str
+    summary: str
+    gives: type[Document]
+    description: str = ""
+    takes: type[Document] | None = None
+    filters: type[Document] = NoFilter
+    needs: tuple[tuple[str, Permission], ...] = ()
+    business_scope: str = ""
+    needs_idempotency_key: bool = False
+    status: int = 200
+    reads: Callable[[RestRequest], Reading] | None = None
+    writes: Callable[[RestRequest], Writing] | None = None
+
+    def __post_init__(self) -> None:
+        assert self.needs or self.business_scope, f"{self.name}: who may do it?"
+        assert (self.reads is None) != (self.writes is None), f"{self.name} either reads or writes"
+        assert not self.needs_idempotency_key or self.method == "POST", f"{self.name}: keys are for POST"
+
+    @property
+    def full_path(self) -> str:
+        return f"{BASE_PATH}{self.path}"
+
+    @property
+    def name(self) -> str:
+        """`POST /api/v1/billing/refunds/{id}/approve`: what metrics count and idempotency keys belong to."""
+        return f"{self.method} {self.full_path}"
+
+    @property
+    def noun(self) -> str:
+        """What the route is about: the first part of its path."""
+        return self.path.split("/")[1]
+
+    def check_scopes(self, scopes: Scopes) -> None:
+        for resource_type, permission in self.needs:
+            scopes.require(resource_type, permission)
+        if self.business_scope:
+            scopes.require_business(self.business_scope)
