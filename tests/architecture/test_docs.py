@@ -33,7 +33,10 @@ _FENCE = re.compile(r"```.*?```", re.DOTALL)
 _INLINE = re.compile(r"`([^`\n]+)`")
 _ROW = re.compile(r"^\| `([A-Za-z_-]+)` \| ([\d, ]+) \|", re.MULTILINE)
 _RUN = re.compile(r"\./run ([a-z][a-z-]*)")
-_PATH = re.compile(rf"(?<!/v1/)(?:{'|'.join(NAMED_ROOTS)})/[\w./-]*|[A-Za-z_.-]+\.(?:toml|lock|yaml)|\.ci/run|Dockerfile")
+# Paths of URLs are not paths of files.
+_PATH = re.compile(
+    rf"(?<!/v1/)(?:{'|'.join(NAMED_ROOTS)})/[\w./-]*|[A-Za-z_.-]+\.(?:toml|lock|yaml)|\.ci/run|Dockerfile"
+)
 # How-to's say which files to make.
 _TO_BE_MADE = re.compile(r"remind|write_off|write-off|patch\.py|NAME|0002_")
 
