@@ -28,6 +28,7 @@ from fhir_server.route import Route
 from fhir_server.service import Service
 from ledger.errors import Refusal
 from ledger.tenant import Tenant
+from mappers.card_numbers import may_hold_card_number, refuse_card_numbers, refuse_card_numbers_in_text
 from mappers.r4.json_text import decode
 from mappers.r4.xml_text import json_of_xml
 
@@ -85,6 +86,7 @@ class FhirEndpoint:
             preferences_of(_text(headers, b"prefer")),
         )
         route.check_token(request)
+        _refuse_card_numbers(scope, request, headers)
         if route.body:
             await self._read_body(route, request, headers, receive, form)
         answer = await carry_out(self._service, route, request)
@@ -106,6 +108,7 @@ class FhirEndpoint:
             fields = query_of(body)
             form.take_from(fields)
             form.check()
+            refuse_card_numbers_in_text(fields, request.tenant.systems_like_cards)
             request.query += fields
         elif route.body == "patch" and is_json_patch(content_type):
             request.document = of_json_patch(body)
@@ -115,6 +118,8 @@ class FhirEndpoint:
             request.document, request.body = decode(content), content
             if route.body == "patch":
                 of_parameters(request.document)
+            else:
+                refuse_card_numbers(content, request.document, request.tenant.systems_like_cards)
 
 
 def _conditions(headers: Headers) -> Conditions:
@@ -122,6 +127,14 @@ def _conditions(headers: Headers) -> Conditions:
     if not any(name in headers for name in names):
         return NO_CONDITIONS
     return conditions_of(*(headers[name].decode("latin-1") if name in headers else None for name in names))
+
+
+def _refuse_card_numbers(scope: Scope, request: FhirRequest, headers: Headers) -> None:
+    """In the path, the query, and the headers that are stored or looked up. A patch is looked at when it is applied."""
+    stored = (_text(headers, b"idempotency-key"), _text(headers, b"if-none-exist"))
+    if may_hold_card_number("\n".join((request.url, *stored)).encode() + b"\n" + scope["query_string"]):
+        named = [("", request.url), ("Idempotency-Key", stored[0]), ("If-None-Exist", stored[1]), *request.query]
+        refuse_card_numbers_in_text(named, request.tenant.systems_like_cards)
 
 
 def _text(headers: Headers, name: bytes) -> str:

@@ -14,6 +14,7 @@ from fhir_server.preconditions import NO_CONDITIONS, Conditions
 from fhir_server.responses import Answer
 from ledger.errors import Refusal, invalid
 from ledger.tenant import Tenant
+from mappers.r4.faults import shortened
 from mappers.r4.json_text import decode, encode
 from mappers.r4.validate import validate
 from storage.transaction import Reader, Transaction
@@ -116,5 +117,5 @@ def take(query: Query, name: str) -> str | None:
 def refuse_rest(query: Query, known: str) -> None:
     """Refuse parameters that nobody took: to ignore one would answer something else than what was asked."""
     if query:
-        named = ", ".join(sorted({name[:40] for name, _ in query}))
+        named = ", ".join(sorted({shortened(name) for name, _ in query}))
         raise invalid("parameter-unknown", f"Unknown parameters: {named}. Known here: {known}.", issue="not-supported")

@@ -11,6 +11,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from ledger.errors import Category, Refusal, invalid, refuse
+from mappers.r4.faults import shown
 
 FHIR_JSON = "application/fhir+json"
 FHIR_XML = "application/fhir+xml"
@@ -95,7 +96,7 @@ def not_acceptable(accept: str, named: str | None) -> Refusal:
     return refuse(
         Category.NOT_ACCEPTABLE,
         "not-acceptable",
-        f"This server answers in {FHIR_JSON} and {FHIR_XML} (FHIR 4.0, UTF-8); '{wanted[:100]}' leaves those out.",
+        f"This server answers in {FHIR_JSON} and {FHIR_XML} (FHIR 4.0, UTF-8); {shown(wanted)} leaves those out.",
     )
 
 
@@ -142,7 +143,7 @@ def _is_readable(parameters: dict[str, str]) -> bool:
 
 
 def _unreadable(content_type: str, readable: str) -> Refusal:
-    sent = f"'{content_type[:100]}' is" if content_type else "No Content-Type is"
+    sent = f"{shown(content_type)} is" if content_type else "No Content-Type is"
     return _media_type("media-type", f"{sent} sent, and this is read here: {readable}, in UTF-8 (FHIR 4.0).")
 
 

@@ -13,6 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from fhir_server.faults import log_fault, request_id
 from fhir_server.metrics import Metrics
+from ledger.card_numbers import holds_card_number
 
 _is_request_id = re.compile(rb"[A-Za-z0-9._:/+=\-]{1,128}").fullmatch
 OTHER_ROUTE = "other"
@@ -59,6 +60,6 @@ class Observation:
 def _request_id(scope: Scope) -> bytes:
     """The id that the client sent, where it can stand in a log; else a new one."""
     for name, value in scope["headers"]:
-        if name == b"x-request-id" and _is_request_id(value):
+        if name == b"x-request-id" and _is_request_id(value) and not holds_card_number(value.decode()):
             return bytes(value)
     return secrets.token_hex(8).encode()

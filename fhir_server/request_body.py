@@ -9,6 +9,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import Receive
 
 from ledger.errors import Category, Refusal, invalid, refuse
+from mappers.r4.faults import shown
 
 
 async def read_body(receive: Receive, content_length: str | None, bytes_max: int) -> bytes:
@@ -43,7 +44,7 @@ def decompressed(body: bytes, content_encoding: str, bytes_max: int) -> bytes:
     if coding in {"", "identity"}:
         return body
     if coding not in {"gzip", "x-gzip"}:
-        message = f"'{content_encoding[:40]}' is not read here; compress with gzip, or not at all."
+        message = f"{shown(content_encoding)} is not read here; compress with gzip, or not at all."
         raise refuse(Category.MEDIA_TYPE, "content-encoding", message)
     inflater = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
     try:

@@ -22,6 +22,8 @@ DEFAULT_SETTINGS: Mapping[str, str] = MappingProxyType(
         "business_keys.Account": "",
         "business_keys.Invoice": "",
         "business_keys.PaymentNotice": "",
+        # Identifier systems, space-separated, whose values may look like card numbers, for they are none.
+        "card_number_lookalikes": "",
     }
 )
 
@@ -39,6 +41,10 @@ class Tenant:
 
     def setting(self, key: str) -> str:
         return self.settings.get(key, DEFAULT_SETTINGS[key])
+
+    @property
+    def systems_like_cards(self) -> frozenset[str]:
+        return frozenset(self.setting("card_number_lookalikes").split())
 
     def business_key_systems(self, resource_type: str) -> frozenset[str]:
         key = f"business_keys.{resource_type}"

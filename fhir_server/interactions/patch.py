@@ -17,6 +17,8 @@ from fhir_server.interactions.read import deleted
 from fhir_server.preconditions import precondition_failed
 from fhir_server.responses import Answer, answer_of_change
 from ledger.errors import Category, Refusal, invalid, not_found, refuse
+from mappers.card_numbers import refuse_card_numbers
+from mappers.r4.json_text import encode
 from mappers.r4.validate import validate
 from storage.resource_versions import StoredVersion, latest
 from storage.transaction import Transaction
@@ -84,4 +86,6 @@ def _patched(request: FhirRequest, resource_id: str, content: str) -> dict[str, 
         raise Refusal(problems)
     if document.get("id") != resource_id:
         raise invalid("id-mismatch", "A patch cannot change the id.", f"{request.resource_type}.id", "value")
+    # Only as a whole it says which value is of which identifier system.
+    refuse_card_numbers(encode(document), document, request.tenant.systems_like_cards)
     return document

@@ -165,7 +165,7 @@ class _Repeating(dict[str, Any]):
 
 def _duplicates(root: dict[str, Any]) -> Iterator[Problem]:
     message = "The key is there more than once; send it once."
-    for place, item in _places(root):
+    for place, item in places(root):
         for name in item.repeated if isinstance(item, _Repeating) else ():
             yield Problem(Category.INVALID, "json-duplicate-key", message, place + step(name), "structure")
 
@@ -180,7 +180,7 @@ def _check_integers_and_characters(body: bytes, value: dict[str, Any]) -> None:
 
 
 def _refuse_any(value: dict[str, Any], problem_of: Callable[[str, Any], Problem | None]) -> None:
-    found = (problem for place, item in _places(value) if (problem := problem_of(place, item)))
+    found = (problem for place, item in places(value) if (problem := problem_of(place, item)))
     problems = list(islice(found, PROBLEMS_MAX))
     if problems:
         raise Refusal(problems)
@@ -222,7 +222,7 @@ class _Number(str):
     __slots__ = ()
 
 
-def _places(root: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+def places(root: dict[str, Any]) -> Iterator[tuple[str, Any]]:
     """Every value in the object with its FHIRPath, in the order of the document."""
     name = root.get("resourceType")
     pending: list[tuple[str, Any]] = [(name if isinstance(name, str) and name.isalnum() else "Resource", root)]
