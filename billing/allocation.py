@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from datetime import date
@@ -13,6 +13,7 @@ from billing.issue_invoice import BALANCED
 from billing.payers import recipient_of
 from billing.record_change import record_update
 from ledger.dates import date_of
+from ledger.errors import conflict
 from ledger.invoice import Invoice
 from ledger.invoice_issue import payers_of, settle
 from ledger.payer import Payer, same_as
@@ -26,11 +27,12 @@ Parts = list[tuple[ShareOfInvoice, int]]
 
 @dataclass(slots=True)
 class Payable:
-    """A locked invoice that money may go to, and what is open of each of its shares."""
+    """A locked invoice that money may go to, what is open of each of its shares, and since when."""
 
     invoice: Invoice
     previous: Invoice
     shares: list[ShareOfInvoice]
+    since: date | None = None
 
     def take(self, amount_minor: int, payer: Payer | None) -> Parts:
         """Take up to an amount of what is open; what money of a payer, or of the patient (None), may pay of it."""
@@ -51,15 +53,18 @@ async def payables(tx: Transaction, invoice_ids: Sequence[str]) -> dict[str, Pay
     """Lock invoices and see what is open of each. Money goes only to those the accounts of which are locked."""
     found = await lock_and_load(tx, "Invoice", invoice_ids)
     invoices = {invoice_id: invoice for invoice_id, invoice in found.items() if isinstance(invoice, Invoice)}
-    shares = await journal.open_shares(tx, list(invoices)) if invoices else {}
-    return {
-        invoice_id: Payable(
-            invoice,
-            deepcopy(invoice),
-            [ShareOfInvoice(*share) for share in shares.get(invoice_id, [])],
-        )
-        for invoice_id, invoice in invoices.items()
-    }
+    found_payables = {invoice_id: Payable(invoice, deepcopy(invoice), []) for invoice_id, invoice in invoices.items()}
+    await read_shares(tx, found_payables.values())
+    return found_payables
+
+
+async def read_shares(tx: Transaction, found: Collection[Payable]) -> None:
+    """See in the journal, with what this transaction has added to it, what is open of locked invoices."""
+    shares = await journal.open_shares(tx, [each.invoice.id for each in found]) if found else {}
+    for payable in found:
+        opened = shares.get(payable.invoice.id, [])
+        payable.shares = [ShareOfInvoice(share.ledger_account, share.payer, share.amount_minor) for share in opened]
+        payable.since = max((share.since for share in opened if share.since), default=None)
 
 
 def allocate(
@@ -72,12 +77,12 @@ def allocate(
     owner: Owner,
     currency: str,
     on: date,
-) -> None:
-    """Put what was taken of an invoice to it. The entry is effective when both the money and the debt are there."""
+) -> date:
+    """Put what was taken of an invoice to it, effective on the day given back: when money and debt are both there."""
     invoice = payable.invoice
     assert invoice.account_id is not None
     assert invoice.date is not None
-    effective = max(on, date_of(invoice.date, context.tenant.timezone))
+    effective = max(on, date_of(invoice.date, context.tenant.timezone), payable.since or on)
     journal.append(
         tx,
         allocated_entry(
@@ -85,6 +90,20 @@ def allocate(
         ),
     )
     settle(invoice, (invoice.settled_minor or 0) + sum(part for _, part in parts))
+    return effective
+
+
+def settle_anew(payable: Payable) -> None:
+    """Say what is settled of an issued invoice by what its shares have open.
+
+    Refused where more would be owed than it was issued for: what a payer took back of it stands against it.
+    """
+    total = payable.invoice.total_gross.minor_units or 0
+    open_minor = sum(share.amount_minor for share in payable.shares)
+    if open_minor > total:
+        text = f"A payer has taken money back of Invoice/{payable.invoice.id}; reverse that remittance first."
+        raise conflict("settled-otherwise", text)
+    settle(payable.invoice, total - open_minor)
 
 
 def record_settlement(tx: Transaction, payable: Payable) -> Change:

@@ -41,12 +41,12 @@ def targets_of(payment: PaymentReconciliation) -> list[Target]:
 def _targets(payment: PaymentReconciliation) -> Iterator[Target]:
     for at, detail in enumerate(payment.details):
         resource_type, _, resource_id = (detail.request or "").partition("/")
-        kind = _kind_of(detail)
+        kind = kind_of(detail)
         if kind and resource_type in ("Invoice", "Account") and resource_id:
             yield Target(detail, f"PaymentReconciliation.detail[{at}]", kind, resource_type, resource_id)
 
 
-def _kind_of(detail: PaymentDetail) -> str:
+def kind_of(detail: PaymentDetail) -> str:
     """The code of the first coding that is of a system we know; a code without a system is taken as the standard's."""
     further = decode_residue(detail.residue).get("type", {}).get("coding", [])
     codings = [(detail.type_system, detail.type_code), *((each.get("system"), each.get("code")) for each in further)]

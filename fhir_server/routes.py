@@ -27,6 +27,8 @@ from fhir_server.operations import (
     invoice_cancel,
     invoice_issue,
     invoice_post_payment,
+    payment_allocate,
+    payment_deallocate,
     resource_meta,
     resource_validate,
 )
@@ -115,6 +117,8 @@ def route_table(
             _operation("POST", invoice_cancel.OPERATION, invoice_cancel.invoice_cancel),
             _operation("POST", invoice_post_payment.OPERATION, invoice_post_payment.invoice_post_payment),
             _operation("POST", account_post_payment.OPERATION, account_post_payment.account_post_payment),
+            _operation("POST", payment_allocate.OPERATION, payment_allocate.payment_allocate),
+            _operation("POST", payment_deallocate.OPERATION, payment_deallocate.payment_deallocate),
             _operation("POST", account_balance.OPERATION, account_balance.get_account_balance),
             _operation("GET", account_balance.OPERATION, account_balance.get_account_balance),
             _on_every_type("POST", "[type]/$validate", resource_validate.OPERATION, **validation),

@@ -11,8 +11,11 @@ from ledger.journal import JournalEntry, Posting, merged, transfer
 
 RECEIVED = "payment-received"
 ALLOCATED = "payment-allocated"
+DEALLOCATED = "payment-deallocated"
 CLEARED = "payment-cleared"
 UNCLEARED = "payment-uncleared"
+
+UNAPPLIED = (LedgerAccount.UNAPPLIED_PATIENT, LedgerAccount.UNAPPLIED_PAYER)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +49,10 @@ def received_entry(
     return _entry(RECEIVED, payment_id, currency, on, postings)
 
 
+ShareKey = tuple[LedgerAccount, str | None]
+"""Which share of an invoice: 1100 and None for the patient's, 1110 and its key for a payer's."""
+
+
 @dataclass(frozen=True, slots=True)
 class ShareOfInvoice:
     """What is open of an invoice: of the patient's share (payer None), or of a payer's."""
@@ -53,6 +60,10 @@ class ShareOfInvoice:
     ledger_account: LedgerAccount
     payer: str | None
     amount_minor: int
+
+    @property
+    def key(self) -> ShareKey:
+        return self.ledger_account, self.payer
 
 
 def spread(
@@ -99,6 +110,49 @@ def allocated_entry(
             Posting(share.ledger_account, -amount, account_id, invoice_id, payment_id=payment_id, payer=share.payer)
         )
     return _entry(ALLOCATED, payment_id, currency, on, postings)
+
+
+@dataclass(frozen=True, slots=True)
+class Allocated:
+    """What an entry of `allocated_entry` says: whose money went to which shares of which invoice."""
+
+    payment_id: str
+    invoice_id: str
+    account_id: str
+    owner: Owner
+    parts: tuple[tuple[ShareOfInvoice, int], ...]
+
+    def latest(self, amount_minor: int | None, share: ShareKey | None = None) -> list[tuple[ShareOfInvoice, int]]:
+        """Which parts are undone first, up to an amount (None: all), of one share or of any: the last put, first."""
+        left = sum(part for _, part in self.parts) if amount_minor is None else amount_minor
+        undone = []
+        for each, part in reversed(self.parts):
+            taken = min(part, left) if share in (None, each.key) else 0
+            if taken:
+                undone.append((each, taken))
+                left -= taken
+        return undone
+
+    def without(self, undone: Sequence[tuple[ShareOfInvoice, int]]) -> list[tuple[ShareOfInvoice, int]]:
+        """What remains put when parts are undone."""
+        taken = {each.key: part for each, part in undone}
+        kept = [(each, part - taken.get(each.key, 0)) for each, part in self.parts]
+        return [(each, part) for each, part in kept if part]
+
+
+def allocated_by(entry: JournalEntry) -> Allocated:
+    money = next(line for line in entry.postings if line.ledger_account in UNAPPLIED)
+    put = [line for line in entry.postings if line.ledger_account not in UNAPPLIED]
+    assert money.payment_id is not None
+    assert money.invoice_id is not None
+    assert put[0].account_id is not None
+    return Allocated(
+        money.payment_id,
+        money.invoice_id,
+        put[0].account_id,
+        Owner(money.account_id, money.payer),
+        tuple((ShareOfInvoice(line.ledger_account, line.payer, 0), -line.amount_minor) for line in put),
+    )
 
 
 def cleared_entry(notice_id: str, payment_id: str, amount_minor: int, currency: str, on: date) -> JournalEntry:

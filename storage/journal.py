@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from datetime import date, datetime
-from typing import NamedTuple
+from typing import LiteralString, NamedTuple
 
 from ledger.chart import LedgerAccount
 from ledger.journal import JournalEntry, Posting, balance_changes
@@ -19,20 +19,39 @@ from storage.transaction import Transaction
 _INSERT_ENTRY = ArrayInsert(journal_entry, 800)
 _INSERT_POSTING = ArrayInsert(posting, 801)
 
-# Entries of a source that are not taken back, each with its postings.
-_STANDING = Statement(
+_ENTRY_LINES: LiteralString = (
     "SELECT e.entry_id::text, e.kind, p.currency, e.effective_at, e.source_type, e.source_id, e.service_date, e.reason,"
     " p.ledger_account, p.amount_minor, p.account_id, p.invoice_id, p.charge_item_id, p.payment_id, p.payer,"
     " p.facility, p.detail"
     " FROM billing.journal_entry AS e"
     " JOIN billing.posting AS p ON p.tenant_id = e.tenant_id AND p.entry_id = e.entry_id"
-    " WHERE e.tenant_id = $1 AND e.source_type = $2 AND e.source_id = ANY($3::text[]) AND e.kind = $4"
+)
+_STANDS: LiteralString = (
     " AND e.reverses_entry_id IS NULL AND NOT EXISTS ("
     "SELECT FROM billing.journal_entry AS r WHERE r.tenant_id = e.tenant_id AND r.reverses_entry_id = e.entry_id)"
     " ORDER BY e.recorded_at, e.entry_id, p.line"
 )
+# Entries of a source that are not taken back, each with its postings.
+_STANDING = Statement(
+    f"{_ENTRY_LINES} WHERE e.tenant_id = $1 AND e.source_type = $2 AND e.source_id = ANY($3::text[]) AND e.kind = $4"
+    f"{_STANDS}"
+)
+# The same of those that have a line about an invoice.
+_STANDING_ON = Statement(
+    f"{_ENTRY_LINES} WHERE e.tenant_id = $1 AND e.kind = $3 AND e.entry_id IN (SELECT a.entry_id FROM billing.posting"
+    f" AS a WHERE a.tenant_id = $1 AND a.invoice_id = ANY($2::text[])){_STANDS}"
+)
+_ACCOUNTS_OF_PAYMENTS = Statement(
+    "SELECT DISTINCT account_id FROM billing.posting"
+    " WHERE tenant_id = $1 AND payment_id = ANY($2::text[]) AND account_id IS NOT NULL"
+)
+_FREE_SINCE = Statement(
+    "SELECT account_id, payer, max(effective_at) FROM billing.posting WHERE tenant_id = $1 AND payment_id = $2"
+    " AND ledger_account IN (2100, 2110) AND amount_minor < 0 GROUP BY account_id, payer"
+)
 _OPEN_OF_INVOICES = Statement(
-    "SELECT invoice_id, ledger_account, payer, sum(amount_minor)::bigint FROM billing.posting"
+    "SELECT invoice_id, ledger_account, payer, sum(amount_minor)::bigint,"
+    " max(effective_at) FILTER (WHERE amount_minor > 0) FROM billing.posting"
     " WHERE tenant_id = $1 AND invoice_id = ANY($2::text[]) AND ledger_account IN (1100, 1110)"
     " GROUP BY invoice_id, ledger_account, payer ORDER BY invoice_id, ledger_account, payer"
 )
@@ -67,11 +86,15 @@ class StandingEntry(NamedTuple):
 
 
 class OpenShare(NamedTuple):
-    """What is still owed of an invoice: by the patient (payer None) or by a payer."""
+    """What is still owed of an invoice: by the patient (payer None) or by a payer.
+
+    `since` is when it was owed, or owed again, last; None where nothing ever was.
+    """
 
     ledger_account: LedgerAccount
     payer: str | None
     amount_minor: int
+    since: date | None
 
 
 class PaymentHolding(NamedTuple):
@@ -149,7 +172,15 @@ def _posting_row(
 
 async def standing(tx: Transaction, source_type: str, source_ids: Sequence[str], kind: str) -> list[StandingEntry]:
     """The entries of a kind that sources made and that are not reversed, oldest first."""
-    rows = await tx.fetch(_STANDING, tx.tenant_id, source_type, list(source_ids), kind)
+    return _entries(await tx.fetch(_STANDING, tx.tenant_id, source_type, list(source_ids), kind))
+
+
+async def standing_on(tx: Transaction, invoice_ids: Sequence[str], kind: str) -> list[StandingEntry]:
+    """The entries of a kind that are about invoices and that are not reversed, oldest first."""
+    return _entries(await tx.fetch(_STANDING_ON, tx.tenant_id, list(invoice_ids), kind))
+
+
+def _entries(rows: Sequence[Row]) -> list[StandingEntry]:
     by_entry: defaultdict[str, list[Row]] = defaultdict(list)
     for row in rows:
         by_entry[row[0]].append(row)
@@ -174,8 +205,8 @@ async def standing(tx: Transaction, source_type: str, source_ids: Sequence[str],
 async def open_shares(tx: Transaction, invoice_ids: Sequence[str]) -> dict[str, list[OpenShare]]:
     """What is still owed of each invoice, the patient's share first."""
     shares: defaultdict[str, list[OpenShare]] = defaultdict(list)
-    for invoice_id, account, payer, amount in await tx.fetch(_OPEN_OF_INVOICES, tx.tenant_id, list(invoice_ids)):
-        shares[invoice_id].append(OpenShare(LedgerAccount(account), payer, amount))
+    for invoice_id, account, *share in await tx.fetch(_OPEN_OF_INVOICES, tx.tenant_id, list(invoice_ids)):
+        shares[invoice_id].append(OpenShare(LedgerAccount(account), *share))
     return shares
 
 
@@ -183,6 +214,16 @@ async def holdings(tx: Transaction, payment_id: str) -> list[PaymentHolding]:
     """Where the money of a payment lies now."""
     rows = await tx.fetch(_OF_PAYMENT, tx.tenant_id, payment_id)
     return [PaymentHolding(LedgerAccount(row[0]), *row[1:]) for row in rows]
+
+
+async def accounts_of_payments(tx: Transaction, payment_ids: Sequence[str]) -> set[str]:
+    """Every account that money of payments ever touched."""
+    return {row[0] for row in await tx.fetch(_ACCOUNTS_OF_PAYMENTS, tx.tenant_id, list(payment_ids))}
+
+
+async def free_since(tx: Transaction, payment_id: str) -> dict[tuple[str | None, str | None], date]:
+    """(account, payer) that owns money of a payment -> the day on which some of it came to it last."""
+    return {(row[0], row[1]): row[2] for row in await tx.fetch(_FREE_SINCE, tx.tenant_id, payment_id)}
 
 
 async def is_posted_to(tx: Transaction, resource_type: str, resource_id: str) -> bool:

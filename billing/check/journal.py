@@ -19,6 +19,7 @@ _KINDS = (
     ("Invoice", INVOICE_CANCELLED, True),
     ("PaymentReconciliation", payment.RECEIVED, False),
     ("PaymentReconciliation", payment.ALLOCATED, False),
+    ("PaymentReconciliation", payment.DEALLOCATED, True),
     ("PaymentNotice", payment.CLEARED, False),
     ("PaymentNotice", payment.UNCLEARED, True),
 )

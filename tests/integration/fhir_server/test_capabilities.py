@@ -52,6 +52,7 @@ OPERATIONS = (
     "$credit",
     "$adjust",
     "$allocate",
+    "$deallocate",
     "$reverse",
     "$refund",
 )
