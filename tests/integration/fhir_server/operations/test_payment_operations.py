@@ -62,7 +62,12 @@ async def test_a_replayed_allocation_happens_once(hospital: Hospital) -> None:
             "parameter-missing",
             "Parameters.parameter[0].part",
         ),
-        ([allocation("Invoice/nothing", 1)], 422, "reference-not-found", "Parameters.parameter.where(name='allocation')[0]"),
+        (
+            [allocation("Invoice/nothing", 1)],
+            422,
+            "reference-not-found",
+            "Parameters.parameter.where(name='allocation')[0]",
+        ),
         ([allocation("Claim/1", 1)], 400, "parameter-reference", "Parameters.parameter.where(name='allocation')[0]"),
         (
             [{"name": "allocation", "part": [*allocation("Invoice/1", 1)["part"], code("method", "cash")]}],
