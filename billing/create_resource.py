@@ -14,6 +14,7 @@ from billing.open_account import open_account
 from billing.own_references import own_references, refuse_missing
 from billing.receive_payment import receive_payment
 from billing.server_owned import refuse_on_creation
+from billing.subscribe import subscribe
 from billing.touched_accounts import accounts_named_by, accounts_touched_by
 from billing.unique_identifiers import content_hash, existing_with, keys_of
 from ledger.errors import conflict
@@ -46,6 +47,8 @@ async def create_resource(
 
     `is_new_id` says that a Bundle chose it by `new_id`, so that nothing can ever have had it.
     """
+    if resource_type == "Subscription":
+        return await _subscribe(tx, context, document, resource_id, is_new_id=is_new_id)
     references = own_references(document, context.base_url)
     keys = keys_of(context, document)
     hash_of_content = content_hash(document) if keys else ""
@@ -62,6 +65,16 @@ async def create_resource(
     change = await _CREATE[resource_type](tx, context, record, base_version=base_version)
     business_keys.insert(tx, resource_type, record.id, keys, hash_of_content)
     return change
+
+
+async def _subscribe(
+    tx: Transaction, context: Context, document: dict[str, Any], resource_id: str | None, *, is_new_id: bool
+) -> Change:
+    """A subscription touches no account, and nothing in it names one thing of a source system."""
+    await refuse_missing(tx, own_references(document, context.base_url))
+    has_past = resource_id is not None and not is_new_id
+    base_version = await _base_version(tx, "Subscription", resource_id) if has_past and resource_id else 0
+    return await subscribe(tx, context, resource_id or new_id(), document, base_version=base_version)
 
 
 async def _base_version(tx: Transaction, resource_type: str, resource_id: str) -> int:

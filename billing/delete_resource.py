@@ -9,7 +9,7 @@ from billing.record_change import record_deletion
 from billing.status_rules import deletion_refused
 from billing.update_resource import locked, version_differs
 from ledger.invoice import Invoice
-from storage import account_balances, business_keys, invoiced_charges, journal
+from storage import account_balances, business_keys, invoiced_charges, journal, subscriptions
 from storage.transaction import Transaction
 
 
@@ -35,4 +35,6 @@ async def delete_resource(
         account_balances.close_balance(tx, resource_id)
     if resource_type == "Invoice":
         invoiced_charges.release(tx, resource_id)
+    if resource_type == "Subscription":
+        await subscriptions.register(tx)
     return record_deletion(tx, current)

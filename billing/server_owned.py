@@ -79,6 +79,9 @@ SERVER_OWNED: dict[str, tuple[OwnedElement, ...]] = {
         ),
     ),
     "PaymentNotice": (),
+    "Subscription": (
+        OwnedElement("Subscription.error", ("error",), "why the last delivery failed, while the status is error"),
+    ),
 }
 
 FILLED: dict[str, tuple[FilledElement, ...]] = {
@@ -120,6 +123,7 @@ FILLED: dict[str, tuple[FilledElement, ...]] = {
     ),
     "PaymentReconciliation": (),
     "PaymentNotice": (),
+    "Subscription": (),
 }
 
 

@@ -85,6 +85,9 @@ _NOTICE_CLEARED = _conflict(
     "posted", "The notice cleared its payment; cancel it, then send another.", "its payment or amount changes"
 )
 
+_SUBSCRIBED = ("requested", "active", "error", "off")
+_FAILED_BY_DELIVERY = _broken("server-owned", "The server says when deliveries fail; send requested to start it again.")
+
 STATUS_RULES: dict[str, tuple[StatusRule, ...]] = {
     "Account": (
         StatusRule((NEW,), (*_ACCOUNT_OPEN, ERROR), "opened; new charges are taken while it is active"),
@@ -237,5 +240,27 @@ STATUS_RULES: dict[str, tuple[StatusRule, ...]] = {
         StatusRule((ERROR,), (ERROR,), "kept"),
         StatusRule((ERROR,), ("active", "cancelled", "draft"), "", _FINAL),
         StatusRule((*_PAYMENT_UNPOSTED, CLEARED, ERROR), (DELETED,), _DELETED, _DELETE_POSTED),
+    ),
+    "Subscription": (
+        StatusRule(
+            (NEW,),
+            ("requested", "active"),
+            "requested, until its endpoint has answered a handshake; by criteria or over a websocket active at once",
+        ),
+        StatusRule((NEW, *_SUBSCRIBED), ("off",), "kept; nothing is sent any more"),
+        StatusRule(
+            _SUBSCRIBED,
+            ("requested",),
+            "started again, as a new one is: what was not sent yet is sent then",
+        ),
+        StatusRule(
+            ("requested", "active"),
+            ("active",),
+            "kept; started again where criteria, filters or the channel change",
+        ),
+        StatusRule(("error", "off"), ("active",), "started again, as by requested"),
+        StatusRule(("error",), ("error",), "kept"),
+        StatusRule((NEW, "requested", "active", "off"), ("error",), "", _FAILED_BY_DELIVERY),
+        StatusRule((*_SUBSCRIBED,), (DELETED,), "deleted; its versions stay, its events go"),
     ),
 }

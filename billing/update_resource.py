@@ -14,10 +14,12 @@ from billing.context import Context
 from billing.create_resource import create_resource
 from billing.note_payment import change_notice
 from billing.own_references import own_references, refuse_missing
+from billing.subscribe import change_subscription
 from billing.touched_accounts import accounts_named_by, accounts_touched_by
 from billing.unique_identifiers import keep_keys, key_is_of, keys_of, may_have_keys
 from ledger.errors import Category, refuse
 from ledger.resource import Resource
+from ledger.subscription import Subscription
 from mappers import mapper_for
 from storage import account_balances
 from storage.resource_rows import load, lock_and_load
@@ -58,6 +60,9 @@ async def update_resource(
     if if_match is not None and previous.version not in if_match:
         raise version_differs(resource_type, resource_id)
     references = own_references(document, context.base_url)
+    if isinstance(previous, Subscription):
+        await refuse_missing(tx, references)
+        return await change_subscription(tx, context, document, previous)
     keys = keys_of(context, document)
     record = mapper_for(resource_type).parse(document, id=resource_id, base_url=context.base_url)
     await refuse_missing(tx, references)

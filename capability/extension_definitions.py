@@ -133,6 +133,14 @@ EXTENSIONS = (
         description="What was refunded of the payment. Set by the server.",
         value=MONEY,
     ),
+    ExtensionDeclared(
+        id="webhook-secret",
+        context="Subscription.channel",
+        title="Secret that signs notifications",
+        description="The key by which what is sent is signed (https://www.standardwebhooks.com): whsec_ and 24 to 64 "
+        "random bytes in base64. It reads back as a mask; the mask sent back leaves it as it is.",
+        value=ExtensionValue("string"),
+    ),
 )
 
 

@@ -84,6 +84,7 @@ class FhirEndpoint:
             query,
             _conditions(headers),
             preferences_of(_text(headers, b"prefer")),
+            endpoints=self._service.settings.endpoint_policy,
         )
         route.check_token(request)
         _refuse_card_numbers(scope, request, headers)

@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from billing.context import Context
+from billing.endpoint_policy import PUBLIC_ONLY, EndpointPolicy
 from fhir_server.authorization.token import AccessToken
 from fhir_server.media_types import Preferences
 from fhir_server.preconditions import NO_CONDITIONS, Conditions
@@ -56,6 +57,7 @@ class FhirRequest:
     assigned_id: str | None = None
     nothing_matches: bool = False
     is_renewed: bool = False
+    endpoints: EndpointPolicy = PUBLIC_ONLY
 
     @property
     def operation(self) -> str:
@@ -65,7 +67,17 @@ class FhirRequest:
     @property
     def context(self) -> Context:
         one_time = self.idempotency_key is not None or self.conditions.if_none_exist is not None
-        return Context(self.tenant, self.token.subject, self.token.client, self.base_url, one_time)
+        scopes = self.token.scopes
+        return Context(
+            self.tenant,
+            self.token.subject,
+            self.token.client,
+            self.base_url,
+            one_time,
+            scopes.text,
+            scopes.require,  # type: ignore[arg-type]  # SMART's letters are narrower than any text
+            self.endpoints,
+        )
 
     def renew(self) -> None:
         """Have the document whole again, where an attempt before this one has taken it apart."""

@@ -36,7 +36,7 @@ from fhir_server.responses import Answer
 from fhir_server.route import Route, RouteTable
 from mappers.compartments import PATIENT_COMPARTMENT
 
-TYPES = ("Account", "ChargeItem", "Invoice", "PaymentNotice", "PaymentReconciliation")
+TYPES = ("Account", "ChargeItem", "Invoice", "PaymentNotice", "PaymentReconciliation", "Subscription")
 DEFINITIONS = ("OperationDefinition", "SearchParameter", "StructureDefinition")
 
 

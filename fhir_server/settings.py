@@ -5,11 +5,14 @@ from __future__ import annotations
 import ipaddress
 import os
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import Field, PositiveInt
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from billing.endpoint_policy import EndpointPolicy
 
 PREFIX = "BILLING_"
 CHECKOUT = Path(__file__).resolve().parent.parent
@@ -90,6 +93,14 @@ class Settings(BaseSettings):
         "several machines serve one database; empty: made once and kept in the data directory.",
     )
 
+    # Subscriptions
+    subscription_allow: str = Field(
+        "",
+        description="Hosts, addresses and networks inside that subscriptions may be sent to, over plain HTTP too, "
+        "separated by commas: `claims.internal, 10.1.0.0/16`. All others must be public, and https. `--demo` adds "
+        "loopback.",
+    )
+
     # Who may come in
     cors_allowed_origins: str = Field(
         "",
@@ -113,6 +124,10 @@ class Settings(BaseSettings):
     @property
     def allowed_origins(self) -> tuple[str, ...]:
         return tuple(origin.strip() for origin in self.cors_allowed_origins.split(",") if origin.strip())
+
+    @property
+    def endpoint_policy(self) -> EndpointPolicy:
+        return _endpoint_policy(self.subscription_allow)
 
     @property
     def worker_count(self) -> int:
@@ -166,6 +181,11 @@ def table() -> str:
         default = "" if field.default in ("", CHECKOUT / "var") else f"`{field.default}`"
         lines.append(f"| `{variable_of(name)}` | {default} | {field.description} |")
     return "\n".join(lines)
+
+
+@lru_cache(maxsize=8)
+def _endpoint_policy(text: str) -> EndpointPolicy:
+    return EndpointPolicy.of_text(text)
 
 
 def _is_loopback(host: str) -> bool:

@@ -10,12 +10,14 @@ from mappers.invoice import INVOICE
 from mappers.mapper import Mapper
 from mappers.payment_notice import PAYMENT_NOTICE
 from mappers.payment_reconciliation import PAYMENT_RECONCILIATION
+from mappers.subscription import SUBSCRIPTION
 
 MAPPER_VERSION = 1
 """Kept with each rendered version, so that a later mapper can be told from a broken one."""
 
 MAPPERS: dict[str, Mapper[Any]] = {
-    mapper.resource_type: mapper for mapper in (ACCOUNT, CHARGE_ITEM, INVOICE, PAYMENT_NOTICE, PAYMENT_RECONCILIATION)
+    mapper.resource_type: mapper
+    for mapper in (ACCOUNT, CHARGE_ITEM, INVOICE, PAYMENT_NOTICE, PAYMENT_RECONCILIATION, SUBSCRIPTION)
 }
 
 

@@ -32,3 +32,15 @@ TENANT_SYSTEM = f"{CANONICAL}/NamingSystem/tenant"
 PAYMENT_ISSUER_TYPE = "http://hl7.org/fhir/5.0/StructureDefinition/extension-PaymentReconciliation.issuerType"
 PAYMENT_ISSUER = "http://hl7.org/fhir/5.0/StructureDefinition/extension-PaymentReconciliation.paymentIssuer"
 PAYMENT_KIND = "http://hl7.org/fhir/5.0/StructureDefinition/extension-PaymentReconciliation.kind"
+
+# The Subscriptions R5 Backport guide: topics, filters and notification bundles for R4.
+BACKPORT = "http://hl7.org/fhir/uv/subscriptions-backport"
+BACKPORT_CHANNEL_TYPE = f"{BACKPORT}/StructureDefinition/backport-channel-type"
+BACKPORT_FILTER_CRITERIA = f"{BACKPORT}/StructureDefinition/backport-filter-criteria"
+BACKPORT_HEARTBEAT_PERIOD = f"{BACKPORT}/StructureDefinition/backport-heartbeat-period"
+BACKPORT_MAX_COUNT = f"{BACKPORT}/StructureDefinition/backport-max-count"
+BACKPORT_PAYLOAD_CONTENT = f"{BACKPORT}/StructureDefinition/backport-payload-content"
+BACKPORT_TIMEOUT = f"{BACKPORT}/StructureDefinition/backport-timeout"
+
+WEBHOOK_SECRET = f"{CANONICAL}/StructureDefinition/webhook-secret"
+SUBSCRIPTION_TOPIC = f"{CANONICAL}/SubscriptionTopic/"

@@ -13,7 +13,7 @@ from mappers.reading import Reading
 from mappers.references import put_segment, take_segment
 from mappers.residue import Element, drop_empty_end, move_behind
 
-IndexKind = Literal["token", "reference", "uri"]
+IndexKind = Literal["token", "reference", "uri", "string"]
 Rows = list[IndexRow]
 Position = tuple[int, ...]
 
@@ -171,6 +171,35 @@ class Profiles:
         (position,) = row.position
         left_empty = _make_room(profiles, position)
         profiles[position] = row.value
+        return left_empty
+
+
+class ExtensionStrings:
+    """The `valueString` of an extension that may repeat on a primitive: `_criteria.extension[]`.
+
+    The rest of each stays where it was and keeps its place.
+    """
+
+    __slots__ = ("_url", "key", "parameter", "paths")
+
+    kind: ClassVar[IndexKind] = "string"
+
+    def __init__(self, parameter: str, key: str, url: str) -> None:
+        self.parameter, self.key, self._url = parameter, key, url
+        self.paths = (f"{key}.extension({url}).valueString",)
+
+    def take(self, document: Element, rows: Rows, reading: Reading) -> None:  # noqa: ARG002
+        for position, extension in enumerate(document.get(self.key, {}).get("extension", ())):
+            if extension.get("url") == self._url and "valueString" in extension:
+                rows.append(IndexRow(self.parameter, (position,), None, extension.pop("valueString")))
+
+    def put(self, document: Element, row: IndexRow) -> bool:
+        extensions = document.setdefault(self.key, {}).setdefault("extension", [])
+        (position,) = row.position
+        left_empty = False
+        if position >= len(extensions):
+            left_empty = _make_room(extensions, position)
+        extensions[position] = {"url": self._url, **extensions[position], "valueString": row.value}
         return left_empty
 
 

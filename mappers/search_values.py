@@ -268,9 +268,17 @@ def _uri(parameter: SearchParameter, modifier: str, values: list[str]) -> Criter
 
 
 def _string(parameter: SearchParameter, modifier: str, values: list[str]) -> Criterion:
-    assert isinstance(parameter.served_by, TextColumn), "strings are kept in text columns"
-    column = parameter.served_by.name
     texts = [unescaped(value) for value in values]
+    match parameter.served_by:
+        case IndexRows(rows):
+            return in_index(rows, _text_criterion("value", modifier, texts))
+        case TextColumn(name):
+            return _text_criterion(name, modifier, texts)
+        case other:
+            raise AssertionError(f"no string is kept in {other}")
+
+
+def _text_criterion(column: str, modifier: str, texts: list[str]) -> Criterion:
     if modifier == "exact":
         return one_of(column, texts)
     folded = [fold(text) for text in texts]

@@ -62,6 +62,7 @@ _PARTS = {
     tables.invoice_index: ("Invoice", "id"),
     tables.payment_reconciliation_index: ("PaymentReconciliation", "id"),
     tables.payment_notice_index: ("PaymentNotice", "id"),
+    tables.subscription_index: ("Subscription", "id"),
     tables.invoice_line: ("Invoice", "invoice_id"),
     tables.invoice_price_component: ("Invoice", "invoice_id"),
     tables.invoice_payer_share: ("Invoice", "invoice_id"),

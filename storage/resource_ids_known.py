@@ -16,6 +16,7 @@ _KNOWN = {
         "SELECT id FROM billing.payment_reconciliation WHERE tenant_id = $1 AND id = ANY($2::text[])"
     ),
     "PaymentNotice": Statement("SELECT id FROM billing.payment_notice WHERE tenant_id = $1 AND id = ANY($2::text[])"),
+    "Subscription": Statement("SELECT id FROM billing.subscription WHERE tenant_id = $1 AND id = ANY($2::text[])"),
 }
 
 

@@ -20,6 +20,7 @@ from ledger.invoice import Invoice, InvoiceLine, PayerShare, PriceComponent
 from ledger.payment_notice import PaymentNotice
 from ledger.payment_reconciliation import PaymentDetail, PaymentReconciliation
 from ledger.resource import DecimalMoney, IndexRow, Resource
+from ledger.subscription import Subscription
 from storage import tables
 from storage.array_insert import ArrayInsert, made_of_tables, sql_type, written_columns
 from storage.pipeline import Row, Statement
@@ -137,6 +138,7 @@ _KEPT = {
         ("details",),
     ),
     "PaymentNotice": _Kept(PaymentNotice, tables.payment_notice, tables.payment_notice_index),
+    "Subscription": _Kept(Subscription, tables.subscription, tables.subscription_index),
 }
 
 RESOURCE_TYPES = tuple(_KEPT)

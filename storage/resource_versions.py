@@ -11,11 +11,12 @@ from typing import NamedTuple
 
 from storage.array_insert import ArrayInsert
 from storage.pipeline import Statement
-from storage.tables import outbox, resource_versions
+from storage.tables import outbox, outbox_queue, resource_versions
 from storage.transaction import Reader, Transaction
 
 _INSERT_VERSION = ArrayInsert(resource_versions, 900)
 _INSERT_OUTBOX = ArrayInsert(outbox, 901)
+_INSERT_QUEUE = ArrayInsert(outbox_queue, 902)
 
 _LATEST = Statement(
     "SELECT version, last_updated, content FROM billing.resource_versions"
@@ -51,10 +52,14 @@ def append(
     mapper_version: int,
     events: Sequence[str],
 ) -> None:
-    """Add a version and its outbox row."""
+    """Add a version and its outbox row, and queue it for the subscriptions, which are not told of one another."""
     key = (tx.tenant_id, resource_type, resource_id, version)
+    named = "{" + ",".join(events) + "}"
     tx.add(_INSERT_VERSION, (*key, last_updated, interaction, content, mapper_version, tx.actor))
-    tx.add(_INSERT_OUTBOX, (*key, "{" + ",".join(events) + "}", last_updated))
+    tx.add(_INSERT_OUTBOX, (*key, named, last_updated))
+    if resource_type != "Subscription":
+        tx.add(_INSERT_QUEUE, (*key, named, last_updated))
+        tx.tells_subscribers = True
 
 
 async def read_latest(reader: Reader, tenant_id: str, resource_type: str, resource_id: str) -> StoredVersion | None:

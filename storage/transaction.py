@@ -83,6 +83,8 @@ class Transaction:
         self.accounts_locked: frozenset[str] = frozenset()
         """What was locked, or was not there to be locked."""
         self.holds_locks = False
+        self.tells_subscribers = False
+        """Something was queued for the subscriptions."""
         self.balances: dict[str, AccountBalance] = {}
         self.changed_balances: set[str] = set()
         self.created: set[tuple[str, str]] = set()

@@ -24,11 +24,12 @@ _VERBS = {"c": "create", "r": "read", "u": "update", "d": "delete", "s": "search
 
 @dataclass(frozen=True, slots=True)
 class Scopes:
-    """What a token allows: letters by resource type (`*` is every type), and business scopes."""
+    """Letters by resource type (`*` is every type), and business scopes; `text`: how it says it."""
 
     permissions: dict[str, frozenset[str]]
     business: frozenset[str]
     bound_to_patient: bool = False
+    text: str = ""
 
     def allow(self, resource_type: str, permission: Permission) -> bool:
         return permission in self.permissions.get(resource_type, _NOTHING) or permission in self.permissions.get(
@@ -67,6 +68,7 @@ def scopes_of(text: str) -> Scopes:
         {resource_type: frozenset(letters) for resource_type, letters in permissions.items()},
         frozenset(item for item in items if item.startswith("billing:")),
         bound_to_patient=any(item.startswith("patient/") for item in items),
+        text=text,
     )
 
 

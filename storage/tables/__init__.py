@@ -20,6 +20,16 @@ from storage.tables.payment_reconciliation import (
 from storage.tables.price_list import charge_price, price, price_list, price_list_version, price_rule
 from storage.tables.request import business_key, idempotency_key, number_series
 from storage.tables.resource_versions import outbox, resource_versions
+from storage.tables.subscription import (
+    outbox_queue,
+    subscription,
+    subscription_event,
+    subscription_index,
+    subscription_log,
+    subscription_registry,
+    subscription_secret,
+    subscription_state,
+)
 from storage.tables.tenant import facility, tenant, tenant_setting
 
 __all__ = [
@@ -42,6 +52,7 @@ __all__ = [
     "metadata",
     "number_series",
     "outbox",
+    "outbox_queue",
     "payment_detail",
     "payment_notice",
     "payment_notice_index",
@@ -53,6 +64,13 @@ __all__ = [
     "price_list_version",
     "price_rule",
     "resource_versions",
+    "subscription",
+    "subscription_event",
+    "subscription_index",
+    "subscription_log",
+    "subscription_registry",
+    "subscription_secret",
+    "subscription_state",
     "tenant",
     "tenant_setting",
 ]

@@ -19,7 +19,7 @@ from mappers.r4.json_text import decode
 from mappers.r4.validate import validate
 from tests.integration.serving import BASE, Hospital, Json, Server, body, codes_of
 
-TYPES = ("Account", "ChargeItem", "Invoice", "PaymentNotice", "PaymentReconciliation")
+TYPES = ("Account", "ChargeItem", "Invoice", "PaymentNotice", "PaymentReconciliation", "Subscription")
 DEFINITIONS = ("OperationDefinition", "SearchParameter", "StructureDefinition")
 
 # Every code of R4's type-restful-interaction, as a request on an id that is not there.
@@ -121,7 +121,7 @@ async def test_each_interaction_answers_if_and_only_if_it_is_claimed(
 
 async def test_types_that_are_not_claimed_are_not_served(statement: Json, hospital: Hospital) -> None:
     claimed = set(resources_of(statement))
-    for resource_type in ("Patient", "Organization", "Claim", "Subscription", "CompartmentDefinition", "Nothing"):
+    for resource_type in ("Patient", "Organization", "Claim", "SubscriptionStatus", "CompartmentDefinition", "Nothing"):
         assert resource_type not in claimed
         for method, path in (("GET", resource_type), ("GET", f"{resource_type}/1"), ("POST", resource_type)):
             answer = await hospital.http.request(method, path, json={} if method == "POST" else None)

@@ -167,7 +167,7 @@ def test_another_tenant_sees_and_changes_nothing_of_a_table(
             assert owner.execute(psycopg.sql.SQL("SELECT count(*) FROM {}").format(name)).fetchone() == (0,)
     policies = app.execute(
         "SELECT roles::text[], cmd, qual, with_check FROM pg_policies WHERE schemaname = 'billing' AND tablename = %s"
-        " ORDER BY policyname",
+        " AND roles <> '{billing_worker}' ORDER BY policyname",
         [table],
     ).fetchall()
     own = "(tenant_id = NULLIF(current_setting('billing.tenant'::text, true), ''::text))"
@@ -180,6 +180,41 @@ def test_another_tenant_sees_and_changes_nothing_of_a_table(
         *([(["billing_app"], "SELECT", national, None)] if table in NATIONAL else []),
         (["public"], "ALL", own, own),
     ]
+
+
+def test_the_worker_may_do_no_more_than_deliver(owner: psycopg.Connection[Any]) -> None:
+    rows = owner.execute(
+        "SELECT table_name::text, string_agg(privilege_type, ' ' ORDER BY privilege_type)"
+        " FROM information_schema.role_table_grants"
+        " WHERE grantee = 'billing_worker' AND table_schema = 'billing' GROUP BY 1 ORDER BY 1"
+    ).fetchall()
+    assert dict(rows) == {
+        "outbox": "INSERT",
+        "outbox_queue": "DELETE SELECT",
+        "resource_versions": "INSERT SELECT",
+        "subscription": "SELECT UPDATE",
+        "subscription_event": "DELETE INSERT SELECT",
+        "subscription_index": "SELECT",
+        "subscription_log": "DELETE INSERT SELECT",
+        "subscription_registry": "SELECT UPDATE",
+        "subscription_secret": "SELECT",
+        "subscription_state": "SELECT UPDATE",
+    }
+
+
+def test_the_worker_writes_versions_of_subscriptions_only(database: DatabaseAccess) -> None:
+    with psycopg.connect(database.worker) as connection, pytest.raises(errors.InsufficientPrivilege, match="policy"):
+        connection.execute(
+            "INSERT INTO billing.resource_versions (tenant_id, resource_type, id, version, last_updated, interaction,"
+            " content, mapper_version, created_by) VALUES ('t', 'Invoice', '1', 1, now(), 'create', '{}', 1, 'x')"
+        )
+
+
+def test_the_secrets_of_subscriptions_are_not_for_those_who_audit(owner: psycopg.Connection[Any]) -> None:
+    may = owner.execute(
+        "SELECT has_table_privilege('billing_audit', 'billing.subscription_secret', 'SELECT')"
+    ).fetchone()
+    assert may == (False,)
 
 
 def test_without_a_tenant_nothing_is_seen(database: DatabaseAccess) -> None:

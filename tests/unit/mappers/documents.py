@@ -320,10 +320,49 @@ PAYMENT_NOTICES = with_required(
     paymentStatus=concepts(),
 )
 
+SUBSCRIPTIONS = with_required(
+    {
+        "resourceType": st.just("Subscription"),
+        "status": st.sampled_from(["requested", "active", "error", "off"]),
+        "reason": TEXTS,
+        "criteria": st.sampled_from(["Invoice?status=issued", f"{extensions.SUBSCRIPTION_TOPIC}invoice-issued"]),
+        "channel": with_required(
+            {"type": st.sampled_from(["rest-hook", "websocket"])},
+            endpoint=URIS,
+            payload=st.just("application/fhir+json"),
+            _payload=element(
+                extension=among_others(
+                    held(extensions.BACKPORT_PAYLOAD_CONTENT, "valueCode", st.sampled_from(["empty", "id-only"]))
+                )
+            ),
+            header=some(TEXTS),
+            extension=among_others(
+                held(extensions.BACKPORT_HEARTBEAT_PERIOD, "valueUnsignedInt", st.integers(1, 2**31 - 1)),
+                held(extensions.BACKPORT_TIMEOUT, "valueUnsignedInt", st.integers(1, 60)),
+                held(extensions.BACKPORT_MAX_COUNT, "valuePositiveInt", st.integers(1, 1000)),
+            ),
+        ),
+    },
+    meta=COMMON["meta"],
+    contact=some(element(system=st.sampled_from(["phone", "email"]), value=TEXTS, use=st.just("work"))),
+    end=st.just("2030-01-01T00:00:00Z"),
+    error=TEXTS,
+    _criteria=element(
+        extension=some(
+            st.one_of(
+                st.fixed_dictionaries({"url": st.just(extensions.BACKPORT_FILTER_CRITERIA), "valueString": TEXTS}),
+                st.fixed_dictionaries({"url": st.just(extensions.BACKPORT_FILTER_CRITERIA), "valueCode": CODES}),
+                st.fixed_dictionaries({"url": st.just("http://example.org/e"), "valueString": TEXTS}),
+            )
+        )
+    ),
+)
+
 DOCUMENTS: dict[str, Strategy] = {
     "Account": ACCOUNTS,
     "ChargeItem": CHARGE_ITEMS,
     "Invoice": INVOICES,
     "PaymentNotice": PAYMENT_NOTICES,
     "PaymentReconciliation": PAYMENT_RECONCILIATIONS,
+    "Subscription": SUBSCRIPTIONS,
 }

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from mappers import MAPPERS, mapper_for
+from mappers.extensions import BACKPORT
 from storage import tables
 from storage.search_parameters import (
     ChildColumn,
@@ -33,6 +34,7 @@ TABLES = {
     "Invoice": tables.invoice,
     "PaymentNotice": tables.payment_notice,
     "PaymentReconciliation": tables.payment_reconciliation,
+    "Subscription": tables.subscription,
 }
 ANY_TYPE_MIN = 100
 """An official list of targets as long as this says that the reference may have any type."""
@@ -61,9 +63,25 @@ def declared_by(resource_type: str) -> dict[str, SearchParameter]:
     return {each.code: each for each in mapper_for(resource_type).search_parameters if not each.code.startswith("_")}
 
 
+def is_official(parameter: SearchParameter) -> bool:
+    return not parameter.description and not parameter.url.startswith(BACKPORT)
+
+
+def test_the_parameters_of_the_backport_guide_are_declared_as_the_guide_has_them() -> None:
+    of_guide = [each for each in declared_by("Subscription").values() if each.url.startswith(BACKPORT)]
+
+    assert {(each.code, each.type) for each in of_guide} == {
+        ("filter-criteria", "string"),
+        ("payload-type", "string"),
+        ("topic", "uri"),
+    }
+    for each in of_guide:
+        assert each.url == f"{BACKPORT}/SearchParameter/Subscription-{each.code}"
+
+
 @pytest.mark.parametrize("resource_type", MAPPERS)
 def test_every_official_parameter_is_declared_as_the_specification_has_it(resource_type: str) -> None:
-    declared = {code: each for code, each in declared_by(resource_type).items() if not each.description}
+    declared = {code: each for code, each in declared_by(resource_type).items() if is_official(each)}
     wanted = official(resource_type)
 
     assert declared.keys() == wanted.keys()
@@ -116,7 +134,7 @@ def test_a_parameter_is_served_by_a_column_that_fits_its_type(resource_type: str
         "token": (CodeColumn, IndexRows),
         "reference": (ReferenceColumn, LocalIdColumn, IndexRows, ChildColumn, Places),
         "date": (DateColumns, InstantColumn),
-        "string": (TextColumn,),
+        "string": (TextColumn, IndexRows),
         "number": (NumberColumn,),
         "quantity": (QuantityColumns, MoneyColumns),
         "uri": (TextColumn, IndexRows),

@@ -1,0 +1,97 @@
+"""What a subscription has beside its resource: how far it was told, and the registry that says when one has changed."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import NamedTuple
+
+from storage.pipeline import Statement
+from storage.transaction import Transaction
+
+# Changes are dated later than their transaction began: what is dated before the oldest open one has been committed.
+_HORIZON = (
+    "least((SELECT min(a.xact_start) FROM pg_stat_activity AS a WHERE a.datname = current_database()"
+    " AND a.usename = current_user AND a.pid <> pg_backend_pid()), statement_timestamp())"
+)
+
+_REGISTER = Statement(
+    "INSERT INTO billing.subscription_registry AS r (tenant_id, revision) VALUES ($1, 1)"
+    " ON CONFLICT (tenant_id) DO UPDATE SET revision = r.revision + 1 RETURNING revision"
+)
+_INSERT = Statement(
+    "INSERT INTO billing.subscription_state (tenant_id, id, revision, status, owner, scopes, since, ends_at, due_at)"
+    f" VALUES ($1, $2, $3::bigint, $4, $5, $6, {_HORIZON}, $7::timestamptz, $8::timestamptz)"
+)
+# $8: it begins anew, so that what was done while it was off is not sent.
+_CHANGE = Statement(
+    "UPDATE billing.subscription_state SET revision = $3::bigint, status = $4, owner = $5, scopes = $6,"
+    " ends_at = $7::timestamptz,"
+    f" since = CASE WHEN $8::boolean THEN {_HORIZON} ELSE since END,"
+    " due_at = CASE WHEN paused THEN NULL ELSE $9::timestamptz END,"
+    " failures = CASE WHEN $10::boolean THEN 0 ELSE failures END"
+    " WHERE tenant_id = $1 AND id = $2"
+)
+_STATE = Statement(
+    "SELECT status, paused, due_at, last_number, sent_number FROM billing.subscription_state"
+    " WHERE tenant_id = $1 AND id = $2 FOR NO KEY UPDATE"
+)
+
+
+class DeliveryState(NamedTuple):
+    """How far a subscription was told; its row is locked."""
+
+    status: str
+    paused: bool
+    due_at: datetime | None
+    last_number: int
+    sent_number: int
+
+
+async def register(tx: Transaction) -> int:
+    """Say that a subscription of the tenant changes: the number of the change. Others wait until it is committed."""
+    tx.holds_locks = True
+    return int((await tx.fetch(_REGISTER, tx.tenant_id))[0][0])
+
+
+def insert(
+    tx: Transaction,
+    subscription_id: str,
+    *,
+    revision: int,
+    status: str,
+    scopes: str,
+    ends_at: datetime | None,
+    due_at: datetime | None,
+) -> None:
+    tx.send(_INSERT, tx.tenant_id, subscription_id, revision, status, tx.actor, scopes, ends_at, due_at)
+
+
+async def lock_state(tx: Transaction, subscription_id: str) -> DeliveryState:
+    return DeliveryState(*(await tx.fetch(_STATE, tx.tenant_id, subscription_id))[0])
+
+
+def change(
+    tx: Transaction,
+    subscription_id: str,
+    *,
+    revision: int,
+    status: str,
+    scopes: str,
+    ends_at: datetime | None,
+    due_at: datetime | None,
+    begins_anew: bool,
+    forgets_failures: bool,
+) -> None:
+    tx.send(
+        _CHANGE,
+        tx.tenant_id,
+        subscription_id,
+        revision,
+        status,
+        tx.actor,
+        scopes,
+        ends_at,
+        begins_anew,
+        due_at,
+        forgets_failures,
+    )
