@@ -2,9 +2,21 @@
 
 from __future__ import annotations
 
-from billing.capture_charge import CAPTURED, REVERSED, place, price, refuse_account, refuse_currency, refuse_price
+from billing.capture_charge import (
+    CAPTURED,
+    REVERSED,
+    place,
+    price,
+    record_pricing,
+    reductions_of,
+    refuse_account,
+    refuse_currency,
+    refuse_price,
+    take_named_account,
+)
 from billing.change import Change
 from billing.context import Context
+from billing.price_charge import asks_otherwise
 from billing.record_change import record_update
 from billing.server_owned import carry_over, check_status
 from billing.status_rules import StatusRule
@@ -12,12 +24,13 @@ from ledger import capture as rules
 from ledger.charge_item import ChargeItem
 from ledger.journal import reversal
 from mappers.residue import decode_residue
-from storage import journal
+from storage import journal, prices
 from storage.journal import StandingEntry
 from storage.transaction import Transaction
 
 _PRICED_BY = (
     "quantity_value",
+    "quantity_code",
     "factor_override",
     "performing_organization",
     "occurrence_date_time",
@@ -30,17 +43,23 @@ async def change_charge(tx: Transaction, context: Context, charge: ChargeItem, p
     await carry_over(tx, charge, previous)
     rule = await check_status(tx, charge, previous.status, charge.status)
     _keep_account(charge, previous)
-    if charge.status == "billable":
-        refuse_price(charge)
-        if _is_priced_anew(charge, previous):
-            price(context, charge)
-        await place(tx, charge)
-    elif charge.status != "billed":
-        charge.amount_minor, charge.amount_currency, charge.unpriced = None, None, False
     standing = await journal.standing(tx, "ChargeItem", [charge.id], rules.KIND)
     before = rules.captured_by(standing[0].entry) if standing else None
     day = rules.service_date_of(charge, context.tenant.timezone)
-    after = rules.capture_of(charge, day or (before.service_date if before else context.today(tx.now)))
+    day = day or (before.service_date if before else context.today(tx.now))
+    pricing = None
+    is_priced_anew = charge.status == "billable" and is_priced_otherwise(charge, previous)
+    if charge.status == "billable":
+        refuse_price(charge)
+        await take_named_account(tx, charge)
+        if is_priced_anew or previous.unpriced or _is_in_other_currency(tx, charge):
+            pricing = await price(tx, context, charge, day, was_unpriced=previous.unpriced and not is_priced_anew)
+            is_priced_anew = True
+        await place(tx, charge)
+    elif charge.status != "billed":
+        charge.amount_minor, charge.amount_currency, charge.unpriced = None, None, False
+    reductions = reductions_of(pricing) if is_priced_anew else await _standing_reductions(tx, charge)
+    after = rules.capture_of(charge, day, reductions)
     if previous.status == "billed":
         _refuse_change_of_billed(rule, charge, previous, is_booked_otherwise=before != after)
     is_as_booked = before == after and charge.account_id == previous.account_id
@@ -50,9 +69,24 @@ async def change_charge(tx: Transaction, context: Context, charge: ChargeItem, p
             refuse_currency(tx, charge)
         else:
             refuse_account(tx, charge)
-    if is_as_booked:
-        return record_update(tx, charge, previous)
-    return _book(tx, charge, previous, standing, after)
+    change = record_update(tx, charge, previous) if is_as_booked else _book(tx, charge, previous, standing, after)
+    if change.outcome == "updated":
+        record_pricing(tx, charge, pricing)
+    return change
+
+
+async def _standing_reductions(tx: Transaction, charge: ChargeItem) -> rules.Reductions:
+    """What a price list took off the price that the charge has and keeps."""
+    if charge.amount_minor is None or charge.price_override.minor_units is not None:
+        return rules.NO_REDUCTIONS
+    return rules.Reductions(*await prices.latest_reductions(tx, charge.id))
+
+
+def _is_in_other_currency(tx: Transaction, charge: ChargeItem) -> bool:
+    """Whether a list's price is not in the currency of the account: it was moved to another."""
+    balance = tx.balances.get(charge.account_id or "")
+    has_list_price = charge.price_override.minor_units is None and charge.amount_currency is not None
+    return has_list_price and balance is not None and balance.currency != charge.amount_currency
 
 
 def _book(
@@ -84,15 +118,16 @@ def _refuse_change_of_billed(
     rule: StatusRule, charge: ChargeItem, previous: ChargeItem, *, is_booked_otherwise: bool
 ) -> None:
     assert rule.refusal is not None
-    if is_booked_otherwise or charge.subject != previous.subject or _is_priced_anew(charge, previous):
+    if is_booked_otherwise or charge.subject != previous.subject or is_priced_otherwise(charge, previous):
         raise rule.refusal.at("ChargeItem")
 
 
-def _is_priced_anew(charge: ChargeItem, previous: ChargeItem) -> bool:
+def is_priced_otherwise(charge: ChargeItem, previous: ChargeItem) -> bool:
     """Whether anything changed that the price depends on; how many zeros an amount is written with does not."""
     return (
         previous.status not in rules.POSTED_STATUSES
         or charge.price_override[:2] != previous.price_override[:2]
         or charge.indexed("code") != previous.indexed("code")
         or any(getattr(charge, name) != getattr(previous, name) for name in _PRICED_BY)
+        or asks_otherwise(charge, previous)
     )

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from billing.check import balances, catalog, charges, invoices, journal, payments, versions
+from billing.check import balances, catalog, charges, invoices, journal, payments, prices, versions
 from billing.check.corruption import Corruption
 from billing.check.finding import DATABASE, Finding, Findings, apply
 from billing.check.progress import Progress
@@ -21,7 +21,15 @@ from ledger.payment_notice import PaymentNotice
 from ledger.payment_reconciliation import PaymentReconciliation
 from ledger.resource import Resource
 from mappers import MAPPER_VERSION
-from storage import check_invoices, check_journal, check_payments, check_rows, check_tenants, check_versions
+from storage import (
+    check_invoices,
+    check_journal,
+    check_payments,
+    check_prices,
+    check_rows,
+    check_tenants,
+    check_versions,
+)
 from storage.check_snapshot import Snapshot
 from storage.check_tenants import RegisteredTenant
 from storage.resource_rows import RESOURCE_TYPES
@@ -33,6 +41,7 @@ _RULES = (
     *charges.RULES,
     *invoices.RULES,
     *payments.RULES,
+    *prices.RULES,
     *versions.RULES,
 )
 
@@ -76,6 +85,7 @@ async def _check_tenant(snapshot: Snapshot, tenant: RegisteredTenant, progress: 
     progress.begin(tenant.id, counts)
     await apply((*_RULES, *invoices.number_rules(tenant.id)), snapshot, findings)
     await versions.check_current(snapshot, findings)
+    await prices.check_lists(snapshot, findings, tenant.id)
     walk = versions.VersionWalk(findings, MAPPER_VERSION)
     async for batch in check_versions.versions(snapshot, tenant.id):
         walk.see(batch)
@@ -111,13 +121,17 @@ async def _check_bookings(
     ids = [record.id for record in records]
     entries = await check_journal.entries_of(snapshot, tenant.id, resource_type, ids)
     open_of = await check_invoices.open_of(snapshot, tenant.id, ids) if resource_type == "Invoice" else {}
+    priced = await check_prices.charge_prices(snapshot, tenant.id, ids) if resource_type == "ChargeItem" else {}
+    book = await check_prices.book_of(snapshot, list(priced.values()))
     is_payment = resource_type == "PaymentReconciliation"
     allocated = await check_payments.allocated(snapshot, tenant.id, ids) if is_payment else {}
     for record in records:
         own = entries.get(record.id, [])
         match record:
             case ChargeItem():
-                charges.check_charge(findings, record, own, tenant.timezone)
+                price = priced.get(record.id)
+                prices.check_price(findings, record, price, book)
+                charges.check_charge(findings, record, own, tenant.timezone, prices.reductions_of(record, price))
             case Invoice():
                 invoices.check_invoice(findings, record, own, open_of.get(record.id, 0), tenant)
             case PaymentReconciliation():

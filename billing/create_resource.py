@@ -12,11 +12,13 @@ from billing.draft_invoice import draft_invoice
 from billing.note_payment import note_payment
 from billing.open_account import open_account
 from billing.own_references import own_references, refuse_missing
+from billing.price_charge import ask_prices
 from billing.receive_payment import receive_payment
 from billing.server_owned import refuse_on_creation
 from billing.subscribe import subscribe
 from billing.touched_accounts import accounts_named_by, accounts_touched_by
 from billing.unique_identifiers import content_hash, existing_with, keys_of
+from ledger.charge_item import ChargeItem
 from ledger.errors import conflict
 from mappers import mapper_for
 from storage import account_balances, business_keys, resource_versions
@@ -54,6 +56,8 @@ async def create_resource(
     hash_of_content = content_hash(document) if keys else ""
     record = mapper_for(resource_type).parse(document, id=resource_id or new_id(), base_url=context.base_url)
     refuse_on_creation(record)
+    if isinstance(record, ChargeItem):
+        ask_prices(tx, context, [record])
     await account_balances.lock(
         tx, accounts_named_by(record) | await accounts_touched_by(tx, resource_type, references)
     )

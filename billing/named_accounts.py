@@ -16,9 +16,14 @@ def is_identified(reference: Mapping[str, Any]) -> bool:
 
 async def identified_account(tx: Transaction, reference: Mapping[str, Any]) -> str | None:
     """The id of the only account with the identifier, locked; None where there is none, or more than one."""
+    found = await account_identified_by(tx, reference)
+    if found is not None:
+        await account_balances.lock(tx, [found])
+    return found
+
+
+async def account_identified_by(tx: Transaction, reference: Mapping[str, Any]) -> str | None:
+    """The same, not locked."""
     identifier = reference["identifier"]
     found = await account_lookups.with_identifier(tx, identifier.get("system"), identifier["value"])
-    if len(found) != 1:
-        return None
-    await account_balances.lock(tx, found)
-    return found[0]
+    return found[0] if len(found) == 1 else None

@@ -5,34 +5,56 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import date
+from typing import NamedTuple
 
 from ledger.charge_item import ChargeItem
 from ledger.chart import LedgerAccount
 from ledger.dates import date_of
-from ledger.journal import JournalEntry, transfer
+from ledger.journal import JournalEntry, merged, transfer
 
 KIND = "charge-captured"
 REVERSED = "charge-reversed"
 
 POSTED_STATUSES = ("billable", "billed")
 
+_UNBILLED = LedgerAccount.UNBILLED_RECEIVABLE
+_DISCOUNTS = LedgerAccount.COURTESY_DISCOUNTS
+_EXEMPTIONS = LedgerAccount.CHARITY
+
 _ORGANIZATION = re.compile(r"(?:.*/)?Organization/([A-Za-z0-9\-.]{1,64})")
 
 
 @dataclass(frozen=True, slots=True)
 class Capture:
-    """What the journal holds of a charge."""
+    """What the journal holds of a charge: what it costs, and what its price list took off before."""
 
     account_id: str
     currency: str
     amount_minor: int
     service_date: date
     facility: str | None
+    discount_minor: int = 0
+    exemption_minor: int = 0
 
 
-def capture_of(charge: ChargeItem, service_date: date) -> Capture | None:
-    """What is to be posted for a charge; None while it is not billable, not priced, without account, or free."""
-    if charge.status not in POSTED_STATUSES or charge.account_id is None or not charge.amount_minor:
+class Reductions(NamedTuple):
+    """What a price list took off the price of a charge, in minor units."""
+
+    discount_minor: int = 0
+    exemption_minor: int = 0
+
+
+NO_REDUCTIONS = Reductions()
+
+
+def capture_of(charge: ChargeItem, service_date: date, reductions: Reductions = NO_REDUCTIONS) -> Capture | None:
+    """What is to be posted for a charge.
+
+    None while it is not billable, not priced or without account, and where its price is nothing before reductions.
+    """
+    if charge.status not in POSTED_STATUSES or charge.account_id is None:
+        return None
+    if charge.amount_minor is None or charge.amount_minor + sum(reductions) == 0:
         return None
     assert charge.amount_currency is not None
     return Capture(
@@ -41,24 +63,47 @@ def capture_of(charge: ChargeItem, service_date: date) -> Capture | None:
         charge.amount_minor,
         service_date,
         facility_of(charge.performing_organization),
+        *reductions,
     )
 
 
 def captured_by(entry: JournalEntry) -> Capture:
     """What an entry of capture_entry says was captured."""
-    posting = next(line for line in entry.postings if line.ledger_account == LedgerAccount.UNBILLED_RECEIVABLE)
-    assert posting.account_id is not None
+    first = entry.postings[0]
+    assert first.account_id is not None
+    sums = dict.fromkeys((_UNBILLED, _DISCOUNTS, _EXEMPTIONS), 0)
+    for posting in entry.postings:
+        if posting.ledger_account in sums:
+            sums[posting.ledger_account] += posting.amount_minor
     return Capture(
-        posting.account_id,
+        first.account_id,
         entry.currency,
-        posting.amount_minor,
+        sums[_UNBILLED],
         entry.service_date or entry.effective_at,
-        posting.facility,
+        first.facility,
+        sums[_DISCOUNTS],
+        sums[_EXEMPTIONS],
     )
 
 
 def capture_entry(charge_item_id: str, capture: Capture) -> JournalEntry:
-    """Unbilled receivable -> revenue, on the day of the service."""
+    """Unbilled receivable -> revenue on the day of the service, less what its price list took off."""
+    postings = [
+        posting
+        for debit, amount_minor in (
+            (_UNBILLED, capture.amount_minor),
+            (_DISCOUNTS, capture.discount_minor),
+            (_EXEMPTIONS, capture.exemption_minor),
+        )
+        for posting in transfer(
+            debit,
+            LedgerAccount.PATIENT_REVENUE,
+            amount_minor,
+            account_id=capture.account_id,
+            charge_item_id=charge_item_id,
+            facility=capture.facility,
+        )
+    ]
     return JournalEntry(
         kind=KIND,
         currency=capture.currency,
@@ -66,16 +111,7 @@ def capture_entry(charge_item_id: str, capture: Capture) -> JournalEntry:
         service_date=capture.service_date,
         source_type="ChargeItem",
         source_id=charge_item_id,
-        postings=tuple(
-            transfer(
-                LedgerAccount.UNBILLED_RECEIVABLE,
-                LedgerAccount.PATIENT_REVENUE,
-                capture.amount_minor,
-                account_id=capture.account_id,
-                charge_item_id=charge_item_id,
-                facility=capture.facility,
-            )
-        ),
+        postings=tuple(postings) if len(postings) == 2 else merged(postings),
     )
 
 

@@ -160,9 +160,10 @@ def refuse_content(prices: Sequence[Price], rules: Sequence[PriceRule]) -> None:
     _raise_faults(faults)
 
 
-def content_hash(prices: Iterable[Price], rules: Iterable[PriceRule]) -> str:
+def content_hash(valid_from: date, prices: Iterable[Price], rules: Iterable[PriceRule]) -> str:
     """Of all that a version says, in whatever order: `./run check` finds by it what was changed."""
     said = [
+        valid_from.isoformat(),
         sorted(
             [p.system, p.code, p.currency, p.unit, p.amount_minor, p.tax_category or "", p.tax_included, p.name or ""]
             for p in prices

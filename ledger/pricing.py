@@ -17,6 +17,9 @@ from ledger.errors import rule_broken
 from ledger.money import Money, exact_product, within_limit
 from ledger.price_list import Coding, Price, PriceRule
 
+ListKey = tuple[str, str, int]
+"""(tenant, list, version)"""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
@@ -47,7 +50,7 @@ class PricedList:
     valid_to: date | None
 
     @property
-    def key(self) -> tuple[str, str, int]:
+    def key(self) -> ListKey:
         return (self.tenant_id, self.list_id, self.version)
 
     def is_for(self, wanted: Wanted) -> bool:
@@ -61,11 +64,11 @@ class PricedList:
 
 @dataclass(frozen=True, slots=True)
 class PriceBook:
-    """Prices and rules that may matter, of all lists in force on some days, by their codes and lists."""
+    """Prices and rules that may matter, of all lists in force on some days: by code, list and key; by list and id."""
 
-    lists: dict[tuple[str, str, int], PricedList]
-    prices: dict[Coding, list[tuple[tuple[str, str, int], Price]]]
-    rules: dict[tuple[str, str, int], list[PriceRule]]
+    lists: dict[ListKey, PricedList]
+    prices: dict[Coding, dict[tuple[ListKey, tuple[str, str, str, str]], Price]]
+    rules: dict[ListKey, dict[str, PriceRule]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,7 +111,7 @@ def find_price(book: PriceBook, wanted: Wanted, order: Sequence[str]) -> tuple[P
     """The price that goes before all others, None where no list in force has one in the currency and unit."""
     best: tuple[tuple[object, ...], PricedList, Price] | None = None
     for position, coding in enumerate(wanted.codes):
-        for key, price in book.prices.get(coding, ()):
+        for (key, _), price in book.prices.get(coding, {}).items():
             listed = book.lists[key]
             if price.currency != wanted.currency or listed.level not in order or not listed.is_for(wanted):
                 continue
@@ -139,7 +142,7 @@ def price_of(book: PriceBook, wanted: Wanted, order: Sequence[str], rate_of: Rat
         raise rule_broken("negative-amount", "A charge is not negative; credit the charge that was too high.", place)
     acting = [
         rule
-        for rule in book.rules.get(listed.key, ())
+        for rule in book.rules.get(listed.key, {}).values()
         if rule.acts_on((price.system, price.code), price.currency, wanted.modifiers)
     ]
     factors = [rule.percent for rule in acting if rule.kind == "factor" and rule.percent is not None]

@@ -8,6 +8,8 @@ ACCOUNT_CURRENCY = "http://hl7.org/fhir/5.0/StructureDefinition/extension-Accoun
 ISO_4217 = "urn:iso:std:iso:4217"
 
 CHARGE_AMOUNT = f"{CANONICAL}/StructureDefinition/charge-amount"
+CHARGE_MODIFIER = f"{CANONICAL}/StructureDefinition/charge-modifier"
+CHARGE_PROGRAM = f"{CANONICAL}/StructureDefinition/charge-program"
 CHARGE_UNPRICED = f"{CANONICAL}/StructureDefinition/charge-unpriced"
 
 INVOICE_SETTLED = f"{CANONICAL}/StructureDefinition/invoice-settled"

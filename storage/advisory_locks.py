@@ -12,6 +12,7 @@ from storage.pipeline import Statement
 from storage.transaction import Transaction
 
 _LOCK = Statement("SELECT pg_advisory_xact_lock($1::bigint)")
+_SHARE = Statement("SELECT pg_advisory_xact_lock_shared($1::bigint)")
 
 
 def lock_conditions(tx: Transaction, conditions: Iterable[str]) -> None:
@@ -21,6 +22,12 @@ def lock_conditions(tx: Transaction, conditions: Iterable[str]) -> None:
     """
     for number in sorted({_number(tx.tenant_id, condition) for condition in conditions}):
         tx.send(_LOCK, number)
+
+
+def share_conditions(tx: Transaction, tenant_ids: Iterable[str], condition: str) -> None:
+    """Hold off whoever locks what this text says of these tenants, but not others who share it."""
+    for number in sorted({_number(tenant_id, condition) for tenant_id in tenant_ids}):
+        tx.send(_SHARE, number)
 
 
 def _number(tenant_id: str, condition: str) -> int:

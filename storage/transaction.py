@@ -12,7 +12,7 @@ import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from weakref import WeakKeyDictionary
 
 import psycopg
@@ -25,6 +25,9 @@ from storage.array_insert import ArrayInsert
 from storage.check_snapshot import Snapshot
 from storage.pipeline import Pipeline, Row, Statement, prepare_connection
 from storage.refusals import refusal_of
+
+if TYPE_CHECKING:
+    from storage.prices import KnownPrices
 
 Result = TypeVar("Result")
 
@@ -87,10 +90,13 @@ class Transaction:
         """Something was queued for the subscriptions."""
         self.balances: dict[str, AccountBalance] = {}
         self.changed_balances: set[str] = set()
+        self.known_prices: KnownPrices | None = None
+        """What `storage.prices` has read of price lists."""
         self.created: set[tuple[str, str]] = set()
         """(type, id) of the resources that this transaction has made, so that nobody asks whether they exist."""
         self._pipeline = pipeline
         self._queue: list[tuple[Statement, Sequence[Any]]] = [(_BEGIN, ()), (_SET_TENANT, (tenant_id,))]
+        self._takers: list[tuple[int, Callable[[list[Row]], None]]] = []
         self._added: dict[ArrayInsert, list[Sequence[Any]]] = {}
         self._now: datetime | None = None
         self._failpoint = failpoint
@@ -124,6 +130,22 @@ class Transaction:
     def add(self, insert: ArrayInsert, row: Sequence[Any]) -> None:
         """Queue a row; rows of one table travel in one statement, tables in the order of `ArrayInsert.order`."""
         self._added.setdefault(insert, []).append(row)
+
+    def ask(self, take: Callable[[list[Row]], None], statement: Statement, *parameters: Any) -> None:
+        """Queue a question that is answered, to `take`, with the next one that somebody waits for: it costs no trip."""
+        self._queue_added()
+        self._takers.append((len(self._queue), take))
+        self._queue.append((statement, parameters))
+
+    @property
+    def has_questions(self) -> bool:
+        """Whether something was asked that is not answered yet."""
+        return bool(self._takers)
+
+    async def flush(self) -> None:
+        """Send all that is queued."""
+        self._queue_added()
+        await self._run()
 
     async def fetch(self, statement: Statement, *parameters: Any) -> list[Row]:
         """Send all that is queued and this statement; the rows of this statement."""
@@ -161,6 +183,7 @@ class Transaction:
         """Undo what reached the database, if anything did."""
         begun = not self._queue or self._queue[0][0] is not _BEGIN
         self._queue.clear()
+        self._takers.clear()
         self._added.clear()
         if begun:
             self._queue.append((_ROLLBACK, ()))
@@ -173,10 +196,14 @@ class Transaction:
 
     async def _run(self) -> list[list[Row]]:
         queue, self._queue = self._queue, []
+        takers, self._takers = self._takers, []
         if self._failpoint is not None and (reached := await self._failpoint(queue)) is not None:
             await self._pipeline.run(queue[:reached])
             self._pipeline.lose()
-        return await self._pipeline.run(queue)
+        results = await self._pipeline.run(queue)
+        for position, take in takers:
+            take(results[position])
+        return results
 
 
 class Database:

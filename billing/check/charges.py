@@ -9,7 +9,7 @@ from billing.capture_charge import CAPTURED
 from billing.check.booking import is_day_of, says, standing
 from billing.check.corruption import Corruption
 from billing.check.finding import Findings, Rule
-from ledger.capture import KIND, capture_entry, capture_of, service_date_of
+from ledger.capture import KIND, NO_REDUCTIONS, Reductions, capture_entry, capture_of, service_date_of
 from ledger.charge_item import ChargeItem
 from storage import check_invoices
 from storage.check_journal import BookedEntry
@@ -61,8 +61,14 @@ RULES = (
 )
 
 
-def check_charge(findings: Findings, charge: ChargeItem, entries: Sequence[BookedEntry], timezone: str) -> None:
-    """What stands in the journal for a charge is what the charge says now."""
+def check_charge(
+    findings: Findings,
+    charge: ChargeItem,
+    entries: Sequence[BookedEntry],
+    timezone: str,
+    reductions: Reductions = NO_REDUCTIONS,
+) -> None:
+    """What stands in the journal for a charge is what the charge says now, and what its price list took off."""
     place = f"ChargeItem/{charge.id}"
     captures = standing(entries, KIND)
     if len(captures) > 1:
@@ -71,7 +77,7 @@ def check_charge(findings: Findings, charge: ChargeItem, entries: Sequence[Booke
     booked = captures[0] if captures else None
     # A charge without a date was booked on the day on which it came.
     day = service_date_of(charge, timezone) or (booked.effective_at if booked else date.min)
-    capture = capture_of(charge, day)
+    capture = capture_of(charge, day, reductions)
     if capture is None:
         if booked is not None:
             message = f"it is {charge.status} and costs nothing, but JournalEntry/{booked.entry_id} stands"

@@ -42,6 +42,11 @@ class Corruption(StrEnum):
     CHARGE_STATUS_WRONG = "charge-status-wrong"
     CHARGE_OF_OTHER_ACCOUNT = "charge-of-other-account"
     CURRENCY_DIFFERS = "currency-differs"
+    CHARGE_PRICE_MISSING = "charge-price-missing"
+    CHARGE_PRICE_WRONG = "charge-price-wrong"
+    # Price lists
+    PRICE_LIST_CHANGED = "price-list-changed"
+    PRICE_LISTS_OVERLAP = "price-lists-overlap"
     # Invoices
     INVOICE_TOTAL_WRONG = "invoice-total-wrong"
     INVOICE_LINE_WRONG = "invoice-line-wrong"

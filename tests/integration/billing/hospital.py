@@ -72,10 +72,10 @@ class Hospital:
     patient: str = field(default_factory=lambda: f"Patient/{secrets.token_hex(4)}")
 
     @classmethod
-    async def open(cls, database: Database, *, currency: str = "AFN", **settings: str) -> Hospital:
+    async def open(cls, database: Database, *, currency: str = "AFN", country: str = "AF", **settings: str) -> Hospital:
         tenant_id = "h" + secrets.token_hex(6)
         named = {key.replace("__", "."): value for key, value in settings.items()}
-        tenant = Tenant(tenant_id, "Hospital", "AF", currency, "Asia/Kabul", settings=named)
+        tenant = Tenant(tenant_id, "Hospital", country, currency, "Asia/Kabul", settings=named)
         await add_tenant(database, tenant)
         OPENED.append(tenant_id)
         return cls(database, Context(tenant, "cashier", "client", BASE))
