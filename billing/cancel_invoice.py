@@ -15,7 +15,7 @@ from ledger.errors import conflict, rule_broken
 from ledger.invoice import Invoice
 from ledger.invoice_issue import KIND, unsettle
 from ledger.journal import reversal
-from storage import invoiced_charges, journal
+from storage import credited_lines, invoiced_charges, journal
 from storage.resource_rows import load
 from storage.transaction import Transaction
 
@@ -37,16 +37,20 @@ async def cancel(
         raise conflict("invalid-state", f"The invoice is {previous.status} already.", "Invoice.status")
     if not reason:
         raise rule_broken("reason-required", "Say why the invoice is cancelled.", "Invoice.cancelledReason", "required")
+    if previous.credit_of_id is not None:
+        raise conflict("invalid-state", "A credit note is not cancelled; charge again instead.", "Invoice.status")
     rule = rule_for("Invoice", previous.status, "cancelled")
-    if previous.settled_minor and rule.refusal is not None:
+    # Of an invoice of nothing nothing can be settled, but it may be credited to be billed again.
+    is_settled = previous.settled_minor or (
+        previous.status == "balanced" and await credited_lines.of_invoice(tx, previous.id)
+    )
+    if is_settled and rule.refusal is not None:
         raise rule.refusal.at("Invoice.status")
     invoice.status, invoice.cancelled_reason = "cancelled", reason
     if previous.status == "draft":
         change = record_update(tx, invoice, previous)
         invoiced_charges.release(tx, invoice.id)
         return change
-    if previous.credit_of_id is not None:
-        raise conflict("invalid-state", "A credit note is not cancelled; charge again instead.", "Invoice.status")
     standing = await journal.standing(tx, "Invoice", [invoice.id], KIND)
     unsettle(invoice)
     change = record_update(tx, invoice, previous, events=(CANCELLED,))

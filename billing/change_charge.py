@@ -39,7 +39,10 @@ _PRICED_BY = (
 )
 
 
-async def change_charge(tx: Transaction, context: Context, charge: ChargeItem, previous: ChargeItem) -> Change:
+async def change_charge(
+    tx: Transaction, context: Context, charge: ChargeItem, previous: ChargeItem, *, reason: str | None = None
+) -> Change:
+    """`reason`: why what was posted is taken back, where somebody said so."""
     await carry_over(tx, charge, previous)
     rule = await check_status(tx, charge, previous.status, charge.status)
     _keep_account(charge, previous)
@@ -69,7 +72,7 @@ async def change_charge(tx: Transaction, context: Context, charge: ChargeItem, p
             refuse_currency(tx, charge)
         else:
             refuse_account(tx, charge)
-    change = record_update(tx, charge, previous) if is_as_booked else _book(tx, charge, previous, standing, after)
+    change = record_update(tx, charge, previous) if is_as_booked else _book(tx, charge, previous, standing, after, reason)
     if change.outcome == "updated":
         record_pricing(tx, charge, pricing)
     return change
@@ -95,13 +98,15 @@ def _book(
     previous: ChargeItem,
     standing: list[StandingEntry],
     after: rules.Capture | None,
+    reason: str | None,
 ) -> Change:
     """Write the charge, take back what stands in the journal, and post what is so now."""
     events = (CAPTURED,) if after is not None else (REVERSED,) if standing else ()
     change = record_update(tx, charge, previous, events=events)
     for entry_id, entry in standing:
         # On the day for which it was booked: as of any day the journal says what the charge was worth.
-        journal.append(tx, reversal(entry, entry_id, effective_at=entry.effective_at, kind=rules.REVERSED))
+        undone = reversal(entry, entry_id, effective_at=entry.effective_at, kind=rules.REVERSED, reason=reason)
+        journal.append(tx, undone)
     if after is not None:
         journal.append(tx, rules.capture_entry(charge.id, after))
     return change

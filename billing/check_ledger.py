@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from billing.check import balances, catalog, charges, invoices, journal, payments, prices, versions
+from billing.check import balances, catalog, charges, credit_notes, invoices, journal, payments, prices, versions
 from billing.check.corruption import Corruption
 from billing.check.finding import DATABASE, Finding, Findings, apply
 from billing.check.progress import Progress
@@ -40,6 +40,7 @@ _RULES = (
     *balances.RULES,
     *charges.RULES,
     *invoices.RULES,
+    *credit_notes.RULES,
     *payments.RULES,
     *prices.RULES,
     *versions.RULES,
@@ -123,6 +124,7 @@ async def _check_bookings(
     open_of = await check_invoices.open_of(snapshot, tenant.id, ids) if resource_type == "Invoice" else {}
     priced = await check_prices.charge_prices(snapshot, tenant.id, ids) if resource_type == "ChargeItem" else {}
     book = await check_prices.book_of(snapshot, list(priced.values()))
+    credited = await check_invoices.credited_of(snapshot, tenant.id, ids) if resource_type == "Invoice" else {}
     is_payment = resource_type == "PaymentReconciliation"
     allocated = await check_payments.allocated(snapshot, tenant.id, ids) if is_payment else {}
     for record in records:
@@ -132,8 +134,11 @@ async def _check_bookings(
                 price = priced.get(record.id)
                 prices.check_price(findings, record, price, book)
                 charges.check_charge(findings, record, own, tenant.timezone, prices.reductions_of(record, price))
+            case Invoice() if record.credit_of_id is not None:
+                credit_notes.check_credit_note(findings, record, own, open_of.get(record.id, 0), tenant)
             case Invoice():
                 invoices.check_invoice(findings, record, own, open_of.get(record.id, 0), tenant)
+                credit_notes.check_credits(findings, record, credited.get(record.id, []))
             case PaymentReconciliation():
                 payments.check_payment(findings, record, own, allocated.get(record.id, {}), tenant.timezone)
             case PaymentNotice():

@@ -1,4 +1,4 @@
-"""The legal number of an invoice among its identifiers: given at issue, by nobody else, and never taken away."""
+"""The legal number of an invoice or a credit note among its identifiers: given by the server, and never taken away."""
 
 from __future__ import annotations
 
@@ -6,11 +6,13 @@ from ledger.errors import rule_broken
 from ledger.invoice import Invoice
 from ledger.resource import IndexRow
 from mappers import mapper_for
-from mappers.extensions import INVOICE_NUMBER_SYSTEM
+from mappers.extensions import CREDIT_NOTE_NUMBER_SYSTEM, INVOICE_NUMBER_SYSTEM
+
+_SYSTEMS = (INVOICE_NUMBER_SYSTEM, CREDIT_NOTE_NUMBER_SYSTEM)
 
 
 def numbers_of(invoice: Invoice) -> list[IndexRow]:
-    return [row for row in invoice.indexed("identifier") if (row.system or "").startswith(INVOICE_NUMBER_SYSTEM)]
+    return [row for row in invoice.indexed("identifier") if (row.system or "").startswith(_SYSTEMS)]
 
 
 def add_number(invoice: Invoice, system: str, value: str) -> None:

@@ -24,7 +24,9 @@ from fhir_server.operation_declaration import Operation
 from fhir_server.operations import (
     account_balance,
     account_post_payment,
+    charge_item_credit,
     invoice_cancel,
+    invoice_credit,
     invoice_issue,
     invoice_post_payment,
     payment_allocate,
@@ -115,6 +117,8 @@ def route_table(
             _instance("GET", "[type]/[id]/_history/[vid]", "vread", "r", reads=vread),
             _operation("POST", invoice_issue.OPERATION, invoice_issue.invoice_issue),
             _operation("POST", invoice_cancel.OPERATION, invoice_cancel.invoice_cancel),
+            _operation("POST", invoice_credit.OPERATION, invoice_credit.invoice_credit),
+            _operation("POST", charge_item_credit.OPERATION, charge_item_credit.charge_item_credit),
             _operation("POST", invoice_post_payment.OPERATION, invoice_post_payment.invoice_post_payment),
             _operation("POST", account_post_payment.OPERATION, account_post_payment.account_post_payment),
             _operation("POST", payment_allocate.OPERATION, payment_allocate.payment_allocate),

@@ -145,6 +145,28 @@ def apportion(amount: Money, weights: Sequence[int]) -> list[Money]:
     return distribute(amount.currency, [Fraction(amount.minor_units * weight, whole) for weight in weights])
 
 
+def share_out(amount_minor: int, weights: Sequence[int]) -> list[int]:
+    """Split up to the sum of the weights by them, so that a larger amount makes no part smaller, and no order matters.
+
+    Webster's method: what comes of it differs by at most a minor unit or so from the largest remainder, and is the same
+    where there are two parts. The whole sum gives each part its weight. With the largest remainder a part of three or
+    more can shrink while the amount grows (https://en.wikipedia.org/wiki/Apportionment_paradox), and what was given
+    before would have to be taken back.
+    """
+    whole = sum(weights)
+    assert min(weights) >= 0, weights
+    assert 0 <= amount_minor <= whole, (amount_minor, weights)
+    if whole == 0:
+        return [0 for _ in weights]
+    parts = [(2 * amount_minor * weight + whole) // (2 * whole) for weight in weights]
+    while sum(parts) > amount_minor:
+        given = [at for at, part in enumerate(parts) if part]
+        parts[min(given, key=lambda at: (Fraction(weights[at], 2 * parts[at] - 1), -at))] -= 1
+    while sum(parts) < amount_minor:
+        parts[max(range(len(parts)), key=lambda at: (Fraction(weights[at], 2 * parts[at] + 1), -at))] += 1
+    return parts
+
+
 def within_limit(minor_units: int, currency: str, expression: str = "") -> int:
     """The same minor units; refused with `amount-too-large` where no amount reaches that far."""
     if abs(minor_units) > AMOUNT_MINOR_MAX:

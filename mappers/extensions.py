@@ -28,6 +28,7 @@ PAYMENT_TYPE_SYSTEM = "http://terminology.hl7.org/CodeSystem/payment-type"
 REMITTANCE_DETAIL_SYSTEM = f"{CANONICAL}/CodeSystem/remittance-detail"
 
 INVOICE_NUMBER_SYSTEM = f"{CANONICAL}/NamingSystem/invoice-number/"
+CREDIT_NOTE_NUMBER_SYSTEM = f"{CANONICAL}/NamingSystem/credit-note-number/"
 TENANT_SYSTEM = f"{CANONICAL}/NamingSystem/tenant"
 
 # R4 has no element for these; HL7's cross-version extensions carry what R5 has (https://hl7.org/fhir/R5/versions.html#extensions).

@@ -21,6 +21,7 @@ from storage.tables import metadata
 APPEND_ONLY = (
     *("journal_entry", "posting", "resource_versions", "outbox", "idempotency_key"),
     *("price", "price_rule", "charge_price"),
+    "credited_line",
 )
 
 NATIONAL = ("price_list", "price_list_version", "price", "price_rule")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from storage.check_snapshot import LIMIT, Snapshot, sql
 from storage.pipeline import Statement
@@ -11,8 +12,13 @@ _LINES = (
     " FROM billing.invoice AS i JOIN billing.invoice_line AS l ON l.tenant_id = i.tenant_id AND l.invoice_id = i.id"
 )
 # A credit note names the charges that it gives back; it does not hold them.
-_LIVE = " i.status IN ('draft', 'issued', 'balanced') AND i.credit_of_id IS NULL AND l.charge_item_id IS NOT NULL"
-_ISSUED = " i.status IN ('issued', 'balanced') AND i.credit_of_id IS NULL"
+# Nor does a line of an invoice that was credited to be billed again.
+_HELD = (
+    " i.credit_of_id IS NULL AND NOT EXISTS (SELECT FROM billing.credited_line AS k WHERE k.tenant_id = l.tenant_id"
+    " AND k.invoice_id = l.invoice_id AND k.line_position = l.position AND k.rebilled)"
+)
+_LIVE = f" i.status IN ('draft', 'issued', 'balanced') AND l.charge_item_id IS NOT NULL AND{_HELD}"
+_ISSUED = f" i.status IN ('issued', 'balanced') AND{_HELD}"
 
 # charge, the live invoices that it is on
 CHARGE_TWICE = sql(
@@ -82,10 +88,65 @@ CAPTURES_AND_EVENTS_DIFFER = sql(
     f" ORDER BY 1{LIMIT}"
 )
 
+# credit note, position: a line of it that does not say which line of its invoice it is about, or says so wrongly;
+# $2, $3: the kinds of entry of what is not billed again and of what is
+CREDIT_UNLINKED = sql(
+    "SELECT i.id, l.position FROM billing.invoice AS i"
+    " JOIN billing.invoice_line AS l ON l.tenant_id = i.tenant_id AND l.invoice_id = i.id"
+    " LEFT JOIN billing.credited_line AS k ON k.tenant_id = l.tenant_id AND k.credit_note_id = l.invoice_id"
+    " AND k.position = l.position"
+    " LEFT JOIN billing.invoice_line AS o ON o.tenant_id = k.tenant_id AND o.invoice_id = k.invoice_id"
+    " AND o.position = k.line_position"
+    " WHERE i.tenant_id = $1 AND i.credit_of_id IS NOT NULL AND (k.credit_note_id IS NULL OR o.invoice_id IS NULL"
+    " OR k.invoice_id <> i.credit_of_id OR o.charge_item_id IS DISTINCT FROM l.charge_item_id"
+    " OR EXISTS (SELECT FROM billing.journal_entry AS e WHERE e.tenant_id = i.tenant_id AND e.source_type = 'Invoice'"
+    " AND e.source_id = i.id AND e.kind = CASE WHEN k.rebilled THEN $2::text ELSE $3::text END))"
+    " UNION SELECT k.credit_note_id, k.position FROM billing.credited_line AS k WHERE k.tenant_id = $1 AND NOT EXISTS ("
+    "SELECT FROM billing.invoice_line AS l WHERE l.tenant_id = k.tenant_id AND l.invoice_id = k.credit_note_id"
+    f" AND l.position = k.position) ORDER BY 1, 2{LIMIT}"
+)
+# credit note, its invoice: which is not issued, is a credit note itself, or is another account's or currency's
+CREDIT_OF_WRONG = sql(
+    "SELECT i.id, i.credit_of_id FROM billing.invoice AS i LEFT JOIN billing.invoice AS o"
+    " ON o.tenant_id = i.tenant_id AND o.id = i.credit_of_id"
+    " WHERE i.tenant_id = $1 AND i.credit_of_id IS NOT NULL AND (o.id IS NULL OR o.credit_of_id IS NOT NULL"
+    " OR o.status NOT IN ('issued', 'balanced') OR o.account_id IS DISTINCT FROM i.account_id"
+    f" OR o.settlement_currency IS DISTINCT FROM i.settlement_currency) ORDER BY 1{LIMIT}"
+)
+
+_CREDITED = Statement(
+    "SELECT k.invoice_id, k.line_position, bool_or(k.rebilled), p.type, coalesce(p.code, ''), -sum(p.amount_minor)"
+    " FROM billing.credited_line AS k JOIN billing.invoice_price_component AS p"
+    " ON p.tenant_id = k.tenant_id AND p.invoice_id = k.credit_note_id AND p.line_position = k.position"
+    " WHERE k.tenant_id = $1 AND k.invoice_id = ANY ($2::text[]) AND p.amount_minor IS NOT NULL"
+    " GROUP BY k.invoice_id, k.line_position, p.type, p.code"
+)
 _OPEN_OF = Statement(
     "SELECT invoice_id, sum(amount_minor) FROM billing.posting WHERE tenant_id = $1"
     " AND invoice_id = ANY ($2::text[]) AND ledger_account IN (1100, 1110) GROUP BY invoice_id"
 )
+
+
+class CreditedComponent(NamedTuple):
+    """What all credit notes together took off a component of a line; positive, but of discounts."""
+
+    position: int
+    rebilled: bool
+    type: str
+    code: str
+    amount_minor: int
+
+
+async def credited_of(
+    snapshot: Snapshot, tenant_id: str, invoice_ids: Sequence[str]
+) -> dict[str, list[CreditedComponent]]:
+    """What was credited of invoices; those that nothing was credited of are not in the answer."""
+    found: dict[str, list[CreditedComponent]] = {}
+    for invoice_id, position, rebilled, type_, code, amount in await snapshot.rows(
+        _CREDITED, tenant_id, list(invoice_ids)
+    ):
+        found.setdefault(invoice_id, []).append(CreditedComponent(position, rebilled, type_, code, int(amount)))
+    return found
 
 
 async def open_of(snapshot: Snapshot, tenant_id: str, invoice_ids: Sequence[str]) -> dict[str, int]:

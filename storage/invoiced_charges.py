@@ -11,6 +11,9 @@ from storage.transaction import Transaction
 
 _INSERT = ArrayInsert(invoiced_charge, 850, in_key_order=True)
 _RELEASE = Statement("DELETE FROM billing.invoiced_charge WHERE tenant_id = $1 AND invoice_id = $2")
+_RELEASE_SOME = Statement(
+    "DELETE FROM billing.invoiced_charge WHERE tenant_id = $1 AND invoice_id = $2 AND charge_item_id = ANY($3::text[])"
+)
 _HOLDERS = Statement(
     "SELECT charge_item_id, invoice_id FROM billing.invoiced_charge"
     " WHERE tenant_id = $1 AND charge_item_id = ANY($2::text[])"
@@ -32,3 +35,9 @@ def hold(tx: Transaction, invoice_id: str, charge_item_ids: Sequence[str]) -> No
 
 def release(tx: Transaction, invoice_id: str) -> None:
     tx.send(_RELEASE, tx.tenant_id, invoice_id)
+
+
+def release_some(tx: Transaction, invoice_id: str, charge_item_ids: Sequence[str]) -> None:
+    """Have an invoice hold these charges no more."""
+    if charge_item_ids:
+        tx.send(_RELEASE_SOME, tx.tenant_id, invoice_id, list(charge_item_ids))

@@ -14,14 +14,13 @@ from ledger.capture import facility_of
 from ledger.invoice import Invoice
 from ledger.invoice_issue import KIND, issue_entry, shares_of
 from ledger.invoice_totals import InvoiceTotals, totals_of
-from ledger.resource import IndexRow
-from mappers.extensions import INVOICE_NUMBER_SYSTEM
+from mappers.extensions import CREDIT_NOTE_NUMBER_SYSTEM, INVOICE_NUMBER_SYSTEM
 from storage import check_invoices, check_numbers
 from storage.check_journal import BookedEntry
 from storage.check_tenants import RegisteredTenant
 
 # The name of each series, the identifier system of its numbers, and what they begin with.
-_SERIES = (("invoice", INVOICE_NUMBER_SYSTEM, "INV"),)
+_SERIES = (("invoice", INVOICE_NUMBER_SYSTEM, "INV"), ("credit-note", CREDIT_NOTE_NUMBER_SYSTEM, "CN"))
 
 _LIVE = ("issued", "balanced")
 
@@ -92,8 +91,8 @@ def check_invoice(
     booked = [entry for entry in entries if entry.kind == KIND]
     if numbers or invoice.status in _LIVE:
         totals = totals_of(invoice, currency)
-        _check_number(findings, invoice, numbers, tenant)
-        _check_totals(findings, invoice, totals)
+        check_number(findings, invoice, tenant, INVOICE_NUMBER_SYSTEM)
+        check_totals(findings, invoice, totals)
         _check_booking(findings, invoice, totals, currency, booked, tenant)
     elif booked:
         findings.add(
@@ -104,14 +103,16 @@ def check_invoice(
     _check_settlement(findings, invoice, open_minor)
 
 
-def _check_number(findings: Findings, invoice: Invoice, numbers: Sequence[IndexRow], tenant: RegisteredTenant) -> None:
-    system = f"{INVOICE_NUMBER_SYSTEM}{tenant.id}/{_facility(invoice)}"
+def check_number(findings: Findings, invoice: Invoice, tenant: RegisteredTenant, series_system: str) -> None:
+    """It has one legal number, of its series."""
+    numbers, system = numbers_of(invoice), f"{series_system}{tenant.id}/{facility_in(invoice)}"
     if [row.system for row in numbers] != [system]:
         message = f"it has {len(numbers)} legal numbers, not one of {system}"
         findings.add(Corruption.INVOICE_UNNUMBERED, f"Invoice/{invoice.id}", message)
 
 
-def _check_totals(findings: Findings, invoice: Invoice, totals: InvoiceTotals) -> None:
+def check_totals(findings: Findings, invoice: Invoice, totals: InvoiceTotals) -> None:
+    """Its totals are what its lines come to."""
     for name, said, comes_to in (
         ("totalNet", invoice.total_net.minor_units, totals.whole.net),
         ("totalGross", invoice.total_gross.minor_units, totals.whole.gross),
@@ -137,7 +138,7 @@ def _check_booking(
         shares_of(invoice, totals.whole.gross, recipient_of(invoice)),
         account_id=invoice.account_id or "",
         currency=currency,
-        facility=_facility(invoice),
+        facility=facility_in(invoice),
         on=booked[0].effective_at if booked else date.min,
     )
     if len(booked) > (expected is not None):
@@ -177,5 +178,6 @@ def _check_settlement(findings: Findings, invoice: Invoice, open_minor: int) -> 
         findings.add(Corruption.INVOICE_STATUS_WRONG, place, message)
 
 
-def _facility(invoice: Invoice) -> str:
+def facility_in(invoice: Invoice) -> str:
+    """The facility in the number series of which it is."""
     return facility_of(invoice.issuer) or "main"

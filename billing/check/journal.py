@@ -5,7 +5,7 @@ from __future__ import annotations
 from billing.cancel_invoice import REVERSED as INVOICE_CANCELLED
 from billing.check.corruption import Corruption
 from billing.check.finding import Rule
-from ledger import capture, payment
+from ledger import capture, invoice_credit, payment
 from ledger.chart import LedgerAccount
 from ledger.invoice_issue import KIND as INVOICE_ISSUED
 from ledger.money import currency_exponents
@@ -17,6 +17,8 @@ _KINDS = (
     ("ChargeItem", capture.REVERSED, True),
     ("Invoice", INVOICE_ISSUED, False),
     ("Invoice", INVOICE_CANCELLED, True),
+    ("Invoice", invoice_credit.KIND, False),
+    ("Invoice", invoice_credit.REBILLED, False),
     ("PaymentReconciliation", payment.RECEIVED, False),
     ("PaymentReconciliation", payment.ALLOCATED, False),
     ("PaymentReconciliation", payment.DEALLOCATED, True),

@@ -11,7 +11,7 @@ from billing.change_invoice import FREE_AFTER_ISSUE
 from billing.check.corruption import Corruption
 from billing.check.finding import Findings, Rule
 from ledger.errors import Refusal
-from mappers.extensions import INVOICE_DUE, INVOICE_NUMBER_SYSTEM, INVOICE_SETTLED
+from mappers.extensions import CREDIT_NOTE_NUMBER_SYSTEM, INVOICE_DUE, INVOICE_NUMBER_SYSTEM, INVOICE_SETTLED
 from mappers.mapper import instant
 from mappers.r4.json_text import canonical, decode
 from storage import check_versions
@@ -160,5 +160,7 @@ def _financial(document: dict[str, Any]) -> bytes:
     kept = {name: value for name, value in document.items() if name.lstrip("_") not in _MAY_CHANGE}
     extensions = [item for item in kept.pop("extension", ()) if item.get("url") not in _SETTLEMENT]
     identifiers = [(str(item.get("system")), str(item.get("value"))) for item in document.get("identifier", ())]
-    numbers = sorted(pair for pair in identifiers if pair[0].startswith(INVOICE_NUMBER_SYSTEM))
+    numbers = sorted(
+        pair for pair in identifiers if pair[0].startswith((INVOICE_NUMBER_SYSTEM, CREDIT_NOTE_NUMBER_SYSTEM))
+    )
     return canonical(kept | {"extension": extensions, "identifier": numbers})

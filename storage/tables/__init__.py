@@ -3,6 +3,7 @@
 from storage.tables.account import account, account_balance, account_index
 from storage.tables.charge_item import charge_item, charge_item_index, invoiced_charge
 from storage.tables.invoice import (
+    credited_line,
     invoice,
     invoice_index,
     invoice_line,
@@ -40,6 +41,7 @@ __all__ = [
     "charge_item",
     "charge_item_index",
     "charge_price",
+    "credited_line",
     "facility",
     "idempotency_key",
     "invoice",

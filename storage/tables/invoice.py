@@ -5,12 +5,15 @@ from __future__ import annotations
 import sqlalchemy as sa
 
 from storage.tables.metadata import (
+    Text,
     child_table,
     date_bounds,
     index_table,
+    metadata,
     money,
     references,
     resource_table,
+    tenant_id,
     text,
 )
 
@@ -86,4 +89,28 @@ invoice_payer_share = child_table(
     text("payer_system"),
     text("payer_value"),
     *money("amount"),
+)
+
+# Which line of which invoice a line of a credit note is about, and whether that is billed again: then the line holds
+# its charge no more. What was credited of it, the components of the credit notes say. Rows are only ever added.
+credited_line = sa.Table(
+    "credited_line",
+    metadata,
+    tenant_id(),
+    sa.Column("credit_note_id", Text, primary_key=True),
+    sa.Column("position", sa.SmallInteger, primary_key=True, autoincrement=False),
+    text("invoice_id", null=False),
+    sa.Column("line_position", sa.SmallInteger, nullable=False),
+    sa.Column("rebilled", sa.Boolean, nullable=False),
+    references("credit_note_id", "invoice"),
+    references("invoice_id", "invoice"),
+    sa.Index(None, "tenant_id", "invoice_id", "line_position"),
+    sa.Index(
+        "credited_line_rebilled_once_idx",
+        "tenant_id",
+        "invoice_id",
+        "line_position",
+        unique=True,
+        postgresql_where=sa.text("rebilled"),
+    ),
 )

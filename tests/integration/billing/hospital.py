@@ -15,6 +15,8 @@ from billing.cancel_invoice import cancel_invoice
 from billing.change import Change
 from billing.context import Context
 from billing.create_resource import create_resource
+from billing.credit_charge import credit_charge
+from billing.credit_invoice import CreditedInvoice, LineCredit, credit
 from billing.delete_resource import delete_resource
 from billing.issue_invoice import issue_invoice
 from billing.post_payment import PaymentRequest, PostedPayment, post_payment
@@ -142,6 +144,18 @@ class Hospital:
 
     async def cancel(self, invoice: Document, reason: str = "sent to the wrong patient") -> Document:
         return _content(await self.run(lambda tx: cancel_invoice(tx, self.context, invoice["id"], reason=reason)))
+
+    async def credit(self, invoice: Document, *lines: LineCredit, reason: str = "billed too much", **more: Any) -> Document:
+        """The credit note; lines of the invoice, or all of it."""
+        return _content((await self.credited(invoice, *lines, reason=reason, **more)).note)
+
+    async def credited(self, invoice: Document, *lines: LineCredit, reason: str = "x", **more: Any) -> CreditedInvoice:
+        return await self.run(
+            lambda tx: credit(tx, self.context, invoice["id"], reason=reason, lines=list(lines), **more)
+        )
+
+    async def credit_charge(self, charge: Document, reason: str = "not done") -> Document:
+        return _content(await self.run(lambda tx: credit_charge(tx, self.context, charge["id"], reason=reason)))
 
     async def pay(self, where: Document, amount: str, currency: str = "AFN", method: str = "cash", **more: Any) -> Paid:
         name = "invoice_id" if where["resourceType"] == "Invoice" else "account_id"
@@ -360,6 +374,10 @@ def legal_number(invoice: Document) -> tuple[str, str]:
     prefix = f"{CANONICAL}/NamingSystem/invoice-number/"
     (found,) = [item for item in invoice["identifier"] if item.get("system", "").startswith(prefix)]
     return found["system"].removeprefix(prefix), found["value"]
+
+
+def line_credit(number: int, amount: str | None = None, currency: str = "AFN") -> LineCredit:
+    return LineCredit(number, None if amount is None else Money.of_decimal(Decimal(amount), currency), f"line {number}")
 
 
 def days_ago(today: date, days: int) -> date:

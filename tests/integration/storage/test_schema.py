@@ -19,6 +19,7 @@ from tests.database_server import DatabaseAccess
 APPEND_ONLY = (
     *("journal_entry", "posting", "resource_versions", "outbox", "idempotency_key"),
     *("price", "price_rule", "charge_price"),
+    "credited_line",
 )
 NATIONAL = ("price_list", "price_list_version", "price", "price_rule")
 TABLES = sorted(table.name for table in metadata.tables.values())

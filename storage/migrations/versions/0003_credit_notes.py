@@ -1,0 +1,12 @@
+"""Which line of which invoice each line of a credit note is about."""
+
+from __future__ import annotations
+
+from storage.migrations.sql_file import run
+
+revision = "0003"
+down_revision = "0002"
+
+
+def upgrade() -> None:
+    run(__file__)
