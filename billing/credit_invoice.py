@@ -11,7 +11,7 @@ from billing.allocation import Payable, read_shares, record_settlement
 from billing.change import Change
 from billing.context import Context
 from billing.credit_note_documents import credit_note_document, stands_alone
-from billing.deallocation import deallocate_excess
+from billing.deallocation import undo_excess
 from billing.invoice_numbers import add_number
 from billing.issue_invoice import record_charges
 from billing.locked_invoice import locked_invoice
@@ -122,7 +122,7 @@ async def credit(
     )
     if entry is not None:
         journal.append(tx, replace(entry, reason=reason))
-    payments = await deallocate_excess(tx, context, payable, on=on, reason=reason)
+    payments = await undo_excess(tx, context, payable, on=on, reason=reason)
     charges = await _charges(tx, invoice, chosen) if rebill else {}
     # Last, because every other credit note of this series waits for the number from here to the end.
     number = await number_series.take(tx, "credit-note", facility, on.year)

@@ -16,6 +16,7 @@ from mappers import extensions, mapper_for
 Document = dict[str, Any]
 
 _SHARED = ("subject", "recipient", "issuer")
+_ABOUT = ("chargeItemReference", "chargeItemCodeableConcept")
 
 
 def credit_note_document(
@@ -35,6 +36,9 @@ def credit_note_document(
     for line in lines:
         whole.include(line.sums)
     numbers, lines_of_original = numbers_of_lines(invoice.lines), original.get("lineItem", [])
+    on_lines = [component for line in lines_of_original for component in line.get("priceComponent", [])]
+    named = [*original.get("totalPriceComponent", []), *on_lines]
+    taxes = _taxes(named, whole, currency)
     return {
         "resourceType": "Invoice",
         "extension": [
@@ -47,15 +51,10 @@ def credit_note_document(
         "date": on.isoformat(),
         "account": {"reference": f"Account/{invoice.account_id}"},
         "lineItem": [
-            _line(numbers[line.position], lines_of_original[line.position], line.sums, currency, rebill=rebill)
+            _line(numbers[line.position], lines_of_original[line.position], line.sums, named, currency, rebill=rebill)
             for line in lines
         ],
-        "totalPriceComponent": _taxes(
-            [component for line in lines_of_original for component in line.get("priceComponent", [])]
-            + original.get("totalPriceComponent", []),
-            whole,
-            currency,
-        ),
+        **({"totalPriceComponent": taxes} if taxes else {}),
         "totalNet": _money(-whole.net, currency),
         "totalGross": _money(-whole.gross, currency),
         "note": [{"text": reason}],
@@ -75,8 +74,10 @@ def _share(payer: Document, amount_minor: int, currency: str) -> Document:
     return {"url": extensions.PAYER_SHARE, "extension": parts}
 
 
-def _line(number: int, original: Document, sums: Sums, currency: str, *, rebill: bool) -> Document:
-    about = {name: original[name] for name in ("chargeItemReference", "chargeItemCodeableConcept") if name in original}
+def _line(
+    number: int, original: Document, sums: Sums, named: Sequence[Document], currency: str, *, rebill: bool
+) -> Document:
+    about: Document = {name: original[name] for name in _ABOUT if name in original}
     if not stands_alone(about.get("chargeItemReference", {"display": ""})):
         about = {"chargeItemCodeableConcept": {"text": f"line {number} of the invoice"}}
     components = [{"type": "base", "amount": _money(-(sums.base if rebill else sums.net), currency)}]
@@ -87,7 +88,7 @@ def _line(number: int, original: Document, sums: Sums, currency: str, *, rebill:
     return {
         "sequence": number,
         **about,
-        "priceComponent": [*components, *_taxes(original.get("priceComponent", []), sums, currency)],
+        "priceComponent": [*components, *_taxes(named, sums, currency)],
     }
 
 

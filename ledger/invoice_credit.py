@@ -153,6 +153,8 @@ def turned(note: Invoice) -> Invoice:
         id=note.credit_of_id or note.id,
         lines=[replace(line, components=_turned(line.components)) for line in note.lines],
         totals=_turned(note.totals),
+        total_net=_opposite(note.total_net),
+        total_gross=_opposite(note.total_gross),
         shares=[replace(share, amount=_opposite(share.amount)) for share in note.shares],
     )
 

@@ -145,7 +145,9 @@ class Hospital:
     async def cancel(self, invoice: Document, reason: str = "sent to the wrong patient") -> Document:
         return _content(await self.run(lambda tx: cancel_invoice(tx, self.context, invoice["id"], reason=reason)))
 
-    async def credit(self, invoice: Document, *lines: LineCredit, reason: str = "billed too much", **more: Any) -> Document:
+    async def credit(
+        self, invoice: Document, *lines: LineCredit, reason: str = "billed too much", **more: Any
+    ) -> Document:
         """The credit note; lines of the invoice, or all of it."""
         return _content((await self.credited(invoice, *lines, reason=reason, **more)).note)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
@@ -32,7 +34,7 @@ def test_an_amount_grows_unit_by_unit() -> None:
     # With the largest remainder the third part would shrink from 11 to 12: https://en.wikipedia.org/wiki/Apportionment_paradox
     shares = [6, 6, 2]
     grown = [share_out(amount, shares) for amount in range(15)]
-    for first, then in zip(grown, grown[1:], strict=False):
+    for first, then in pairwise(grown):
         assert sorted(b - a for a, b in zip(first, then, strict=True)) == [0, 0, 1]
 
 
