@@ -46,7 +46,7 @@ from storage.resource_ids import new_id
 from storage.resource_rows import load
 from storage.transaction import Transaction
 
-CREDITED = "billing.credit-note.issued.v1"
+CREDITED = "billing.invoice.credited.v1"
 
 
 @dataclass(frozen=True, slots=True)

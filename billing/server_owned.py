@@ -17,6 +17,7 @@ from mappers.extensions import (
     ACCOUNT_CURRENCY,
     CHARGE_AMOUNT,
     CHARGE_UNPRICED,
+    CREDIT_NOTE_NUMBER_SYSTEM,
     CREDIT_OF,
     INVOICE_DUE,
     INVOICE_DUE_DATE,
@@ -118,7 +119,8 @@ FILLED: dict[str, tuple[FilledElement, ...]] = {
         ),
         FilledElement(
             "Invoice.identifier",
-            f"at issue: the legal number, in a system below `{INVOICE_NUMBER_SYSTEM}`; no client may send one of these",
+            f"at issue: the legal number, in a system below `{INVOICE_NUMBER_SYSTEM}`, of a credit note below"
+            f" `{CREDIT_NOTE_NUMBER_SYSTEM}`; no client may send one of these",
         ),
     ),
     "PaymentReconciliation": (),

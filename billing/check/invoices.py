@@ -19,8 +19,8 @@ from storage import check_invoices, check_numbers
 from storage.check_journal import BookedEntry
 from storage.check_tenants import RegisteredTenant
 
-# The name of each series, the identifier system of its numbers, and what they begin with.
-_SERIES = (("invoice", INVOICE_NUMBER_SYSTEM, "INV"), ("credit-note", CREDIT_NOTE_NUMBER_SYSTEM, "CN"))
+# The identifier system of the numbers of each series, its name, and what they begin with.
+_SERIES = ((INVOICE_NUMBER_SYSTEM, "invoice", "INV"), (CREDIT_NOTE_NUMBER_SYSTEM, "credit-note", "CN"))
 
 _LIVE = ("issued", "balanced")
 
@@ -42,7 +42,7 @@ RULES = (
         check_numbers.SERIES_UNKNOWN,
         "{0}",
         "no command takes numbers of this series",
-        ([name for name, _, _ in _SERIES],),
+        ([name for _, name, _ in _SERIES],),
     ),
 )
 
@@ -50,7 +50,7 @@ RULES = (
 def number_rules(tenant_id: str) -> list[Rule]:
     """The rules of each number series of a tenant."""
     rules = []
-    for name, system, prefix in _SERIES:
+    for system, name, prefix in _SERIES:
         parameters = (f"{system}{tenant_id}/", prefix, name)
         rules += [
             Rule(

@@ -78,7 +78,7 @@ async def test_a_whole_invoice_is_credited_by_a_note_with_negative_amounts(hospi
     assert sorted(await hospital.booked("invoice-credited")) == [(1100, -123900), (2200, 5900), (4000, 118000)]
     assert (await hospital.balance(account)).total.minor_units == 0
     events = await hospital.events()
-    assert events[-2:] == ["billing.credit-note.issued.v1", "billing.invoice.balanced.v1"]
+    assert events[-2:] == ["billing.invoice.credited.v1", "billing.invoice.balanced.v1"]
 
 
 async def test_credit_notes_have_a_series_of_their_own_without_gaps(hospital: Hospital) -> None:

@@ -19,6 +19,7 @@ from billing.check.progress import Progress
 from billing.check_ledger import check_ledger, check_snapshot
 from billing.context import Context
 from billing.create_resource import create_resource
+from billing.credit_invoice import CreditedInvoice, LineCredit, credit
 from billing.delete_resource import delete_resource
 from billing.issue_invoice import issue_invoice
 from billing.post_payment import PaymentRequest, PostedPayment, post_payment
@@ -74,6 +75,11 @@ class Books:
 
     async def cancel(self, invoice_id: str) -> Change:
         return await self.run(lambda tx: cancel_invoice(tx, self.context, invoice_id, reason="not owed"))
+
+    async def credit(self, invoice_id: str, *lines: LineCredit, rebill: bool = False) -> CreditedInvoice:
+        return await self.run(
+            lambda tx: credit(tx, self.context, invoice_id, reason="too much", lines=lines, rebill=rebill)
+        )
 
     async def pay(self, amount: int, method: str = "cash", **about: Any) -> PostedPayment:
         request = PaymentRequest(amount=Money("AFN", amount), method=method, **about)
@@ -223,6 +229,7 @@ async def write_a_month(books: Books) -> None:
     ]
     await _charges_of_every_fate(books)
     await _invoices_of_every_status(books)
+    await _credit_notes(books)
     await _payments_of_every_kind(books)
 
 
@@ -294,3 +301,19 @@ async def _payments_of_every_kind(books: Books) -> None:
     remittance = payment("90.00", "r-1", detail(f"Invoice/{known['invoice']}", "40.00"), **insurer)
     known["remittance"] = (await books.create(remittance)).id
     known["draft_payment"] = (await books.create(payment("5.00", "r-2", status="draft"))).id
+
+
+async def _credit_notes(books: Books) -> None:
+    """An invoice credited in part and then paid, and one of which a line is billed again."""
+    known = books.known
+    on = known["credited_account"] = (await books.create(account(subject=[{"reference": "Patient/p4"}]))).id
+    to = {"subject": {"reference": "Patient/p4"}}
+    charges = [(await books.create(charge(on, amount, **to))).id for amount in ("60", "40")]
+    known["credited_charge"], known["rebilled_charge"] = charges
+    taxed = line(charges[0], component("base", "60.00"), component("tax", "3.00", "VAT"))
+    invoiced = invoice(on, taxed, line(charges[1]), status="issued", **to)
+    known["credited_invoice"] = (await books.create(invoiced)).id
+    await books.pay(10000, invoice_id=known["credited_invoice"])
+    part = LineCredit(1, Money("AFN", 2100))
+    known["credit_note"] = (await books.credit(known["credited_invoice"], part)).note.id
+    known["rebill_note"] = (await books.credit(known["credited_invoice"], LineCredit(2), rebill=True)).note.id

@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-from typing import LiteralString, NamedTuple
+from typing import LiteralString
 
 import pytest
 
 from tests.integration.billing.check.books import Books
-
-
-class Planted(NamedTuple):
-    """A statement run with triggers and foreign keys off, and the codes of what is then found."""
-
-    what: str
-    statement: LiteralString
-    codes: str
+from tests.integration.billing.check.credit_corruption import CREDITS
+from tests.integration.billing.check.planted import Planted
 
 
 def _entry(source: LiteralString, kind: LiteralString) -> LiteralString:
@@ -577,7 +571,7 @@ VERSIONS = [
     Planted("a tenant removed", "DELETE FROM billing.tenant WHERE tenant_id = %(tenant)s", "tenant-not-registered"),
 ]
 
-PLANTED = [*JOURNAL, *BALANCES, *INVOICES, *PAYMENTS, *VERSIONS]
+PLANTED = [*JOURNAL, *BALANCES, *INVOICES, *CREDITS, *PAYMENTS, *VERSIONS]
 
 
 @pytest.mark.parametrize("planted", PLANTED, ids=lambda planted: planted.what)
