@@ -72,7 +72,9 @@ async def change_charge(
             refuse_currency(tx, charge)
         else:
             refuse_account(tx, charge)
-    change = record_update(tx, charge, previous) if is_as_booked else _book(tx, charge, previous, standing, after, reason)
+    change = (
+        record_update(tx, charge, previous) if is_as_booked else _book(tx, charge, previous, standing, after, reason)
+    )
     if change.outcome == "updated":
         record_pricing(tx, charge, pricing)
     return change
