@@ -9,11 +9,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from billing.check import balances, catalog, charges, credit_notes, invoices, journal, payments, prices, versions
+from billing.check import (
+    balances,
+    catalog,
+    charges,
+    credit_notes,
+    invoices,
+    journal,
+    payments,
+    prices,
+    seals,
+    versions,
+)
 from billing.check.corruption import Corruption
 from billing.check.finding import DATABASE, Finding, Findings, apply
 from billing.check.progress import Progress
 from billing.check.renderings import check_rendering
+from billing.check.seals import SealProof
 from ledger.charge_item import ChargeItem
 from ledger.errors import not_found
 from ledger.invoice import Invoice
@@ -44,21 +56,28 @@ _RULES = (
     *payments.RULES,
     *prices.RULES,
     *versions.RULES,
+    *seals.RULES,
 )
 
 
 async def check_ledger(
-    database: Database, tenants: Sequence[str] | None = None, progress: Progress | None = None
+    database: Database,
+    tenants: Sequence[str] | None = None,
+    progress: Progress | None = None,
+    proof: SealProof | None = None,
 ) -> list[Finding]:
     """What is wrong with the books of these tenants (all, where it is None): nothing, if they are sound.
 
-    `database` is reached as billing_audit; refused where its role cannot see all tenants.
+    `database` is reached as billing_audit; refused where its role cannot see all tenants. Without a `proof` sealed
+    blocks are held against what they seal, and signatures are not verified.
     """
     async with database.snapshot() as snapshot:
-        return await check_snapshot(snapshot, tenants, progress or Progress())
+        return await check_snapshot(snapshot, tenants, progress or Progress(), proof or SealProof())
 
 
-async def check_snapshot(snapshot: Snapshot, tenants: Sequence[str] | None, progress: Progress) -> list[Finding]:
+async def check_snapshot(
+    snapshot: Snapshot, tenants: Sequence[str] | None, progress: Progress, proof: SealProof
+) -> list[Finding]:
     """The same of what a transaction sees that is open already."""
     whole = Findings(DATABASE)
     if not await catalog.check_tables(snapshot, whole):
@@ -76,17 +95,20 @@ async def check_snapshot(snapshot: Snapshot, tenants: Sequence[str] | None, prog
         raise not_found("tenant-unknown", f"There is no tenant {', '.join(sorted(unknown))}.")
     for tenant_id in wanted:
         if tenant_id in registered:
-            found += await _check_tenant(snapshot, registered[tenant_id], progress)
+            found += await _check_tenant(snapshot, registered[tenant_id], progress, proof)
     return found
 
 
-async def _check_tenant(snapshot: Snapshot, tenant: RegisteredTenant, progress: Progress) -> list[Finding]:
+async def _check_tenant(
+    snapshot: Snapshot, tenant: RegisteredTenant, progress: Progress, proof: SealProof
+) -> list[Finding]:
     findings = Findings(tenant.id)
     counts = await check_journal.counts(snapshot, tenant.id)
     progress.begin(tenant.id, counts)
     await apply((*_RULES, *invoices.number_rules(tenant.id)), snapshot, findings)
     await versions.check_current(snapshot, findings)
     await prices.check_lists(snapshot, findings, tenant.id)
+    await seals.check_seals_of(snapshot, findings, proof)
     walk = versions.VersionWalk(findings, MAPPER_VERSION)
     async for batch in check_versions.versions(snapshot, tenant.id):
         walk.see(batch)

@@ -11,6 +11,7 @@ from fhir_server.commands.bench import bench
 from fhir_server.commands.check import check
 from fhir_server.commands.migrate import migrate
 from fhir_server.commands.restore import restore
+from fhir_server.commands.seal import seal
 from fhir_server.commands.serve import serve
 from fhir_server.commands.settings import settings
 from fhir_server.commands.setup_database import setup_database
@@ -29,6 +30,7 @@ cli.command()(serve)
 cli.command()(token)
 cli.add_typer(tenants, name="tenants")
 cli.command()(check)
+cli.command()(seal)
 cli.command()(backup)
 cli.command()(restore)
 cli.command()(upgrade)

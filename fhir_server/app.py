@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 from fastapi import FastAPI
 from starlette.routing import Route
@@ -16,6 +17,7 @@ from fhir_server.fhir_endpoint import FhirEndpoint
 from fhir_server.health import Health
 from fhir_server.interactions.history import History
 from fhir_server.interactions.search import Search
+from fhir_server.journal_sealing import keep_sealing
 from fhir_server.metrics import Metrics
 from fhir_server.observation import Observation
 from fhir_server.rest.api import rest_api
@@ -54,9 +56,13 @@ def create_app(settings: Settings) -> FastAPI:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         await database.open()
+        sealing = asyncio.create_task(keep_sealing(settings, database))
         try:
             yield
         finally:
+            sealing.cancel()
+            with suppress(asyncio.CancelledError):
+                await sealing
             await database.close()
 
     app = FastAPI(title="Billing", docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan)

@@ -12,7 +12,7 @@ log = structlog.stdlib.get_logger(__name__)
 request_id: ContextVar[str] = ContextVar("request_id", default="-")
 
 
-def log_fault(error: BaseException) -> None:
+def log_fault(error: BaseException, what: str = "request failed") -> None:
     """The classes and the lines of code. Messages are left out: those of the database hold values of rows."""
     kinds: list[str] = []
     current: BaseException | None = error
@@ -21,4 +21,4 @@ def log_fault(error: BaseException) -> None:
         kinds.append(f"{type(current).__qualname__}{f' {sqlstate}' if sqlstate else ''}")
         current = current.__cause__ or current.__context__
     frames = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in traceback.extract_tb(error.__traceback__)]
-    log.error("request failed", request_id=request_id.get(), kinds=kinds, frames=frames)
+    log.error(what, request_id=request_id.get(), kinds=kinds, frames=frames)

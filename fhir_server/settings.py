@@ -71,6 +71,18 @@ class Settings(BaseSettings):
         30, description="How long one database statement of a request may take."
     )
 
+    # Sealing the journal
+    seal_interval_seconds: int = Field(
+        60,
+        ge=0,
+        description="How often the server seals what was recorded meanwhile; 0: never, as `./run seal` does it.",
+    )
+    seal_directory: Path | None = Field(
+        None,
+        description="Where the keys that sign sealed blocks are kept, and which block was the last: best on no disk "
+        "that the database is on. Empty: the data directory.",
+    )
+
     # Limits on what is sent
     max_body_bytes: PositiveInt = Field(5 * 1024 * 1024, description="The largest request body, in bytes.")
     max_bundle_entries: PositiveInt = Field(500, description="The most entries of a batch or transaction Bundle.")
@@ -120,6 +132,10 @@ class Settings(BaseSettings):
         "https://billing.ghasi.example/fhir", description="The `aud` that a token must have to be accepted."
     )
     token_lifetime_seconds: PositiveInt = Field(3600, description="How long a token of the built-in issuer is valid.")
+
+    @property
+    def seal_files(self) -> Path:
+        return self.seal_directory or self.data_dir
 
     @property
     def allowed_origins(self) -> tuple[str, ...]:

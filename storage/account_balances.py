@@ -10,7 +10,7 @@ from ledger.account import Account, AccountBalance
 from storage.array_insert import ArrayInsert
 from storage.pipeline import Statement
 from storage.tables import account_balance
-from storage.transaction import AccountsNotLocked, Transaction
+from storage.transaction import CLOCK, AccountsNotLocked, Transaction
 
 _INSERT = ArrayInsert(account_balance, 15)
 
@@ -22,7 +22,7 @@ _LOCK = Statement(
 # A statement of its own, because it sees what was committed while the lock was waited for.
 _READ = Statement(
     "SELECT b.account_id, a.status, b.currency, b.unbilled, b.billed_patient, b.billed_payer, b.unapplied, b.held,"
-    " b.refund_payable, b.recorded_at, clock_timestamp()"
+    f" b.refund_payable, b.recorded_at, {CLOCK}"
     " FROM billing.account_balance AS b JOIN billing.account AS a ON a.tenant_id = b.tenant_id AND a.id = b.account_id"
     " WHERE b.tenant_id = $1 AND b.account_id = ANY($2::text[])"
 )

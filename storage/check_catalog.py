@@ -19,7 +19,7 @@ from storage.pipeline import Row, Statement
 from storage.tables import metadata
 
 APPEND_ONLY = (
-    *("journal_entry", "posting", "resource_versions", "outbox", "idempotency_key"),
+    *("journal_entry", "posting", "resource_versions", "outbox", "idempotency_key", "journal_block"),
     *("price", "price_rule", "charge_price"),
     "credited_line",
 )

@@ -56,10 +56,17 @@ def append(
     key = (tx.tenant_id, resource_type, resource_id, version)
     named = "{" + ",".join(events) + "}"
     tx.add(_INSERT_VERSION, (*key, last_updated, interaction, content, mapper_version, tx.actor))
-    tx.add(_INSERT_OUTBOX, (*key, named, last_updated))
+    announce(tx, resource_type, resource_id, version, last_updated, events=events)
     if resource_type != "Subscription":
         tx.add(_INSERT_QUEUE, (*key, named, last_updated))
         tx.tells_subscribers = True
+
+
+def announce(
+    tx: Transaction, resource_type: str, resource_id: str, version: int, at: datetime, *, events: Sequence[str]
+) -> None:
+    """Add an outbox row: that of a version, or of a sealed block, which has no version."""
+    tx.add(_INSERT_OUTBOX, (tx.tenant_id, resource_type, resource_id, version, "{" + ",".join(events) + "}", at))
 
 
 async def read_latest(reader: Reader, tenant_id: str, resource_type: str, resource_id: str) -> StoredVersion | None:

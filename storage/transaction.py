@@ -36,7 +36,13 @@ _BEGIN_SNAPSHOT = Statement("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
 _COMMIT = Statement("COMMIT")
 _ROLLBACK = Statement("ROLLBACK")
 _SET_TENANT = Statement("SELECT set_config('billing.tenant', $1::text, true)")
-_CLOCK = Statement("SELECT clock_timestamp()")
+CLOCK = (
+    "greatest(clock_timestamp(), (SELECT sealed_through FROM billing.journal_block WHERE tenant_id = $1"
+    " ORDER BY number DESC LIMIT 1) + interval '1 microsecond')"
+)
+"""The moment at which something is recorded, in SQL: never in what is sealed already, even if a clock was set back."""
+
+_CLOCK = Statement(f"SELECT {CLOCK}")
 
 # Only what PostgreSQL itself says may succeed when it is tried again.
 _TRANSIENT = (errors.SerializationFailure, errors.DeadlockDetected)
@@ -115,7 +121,7 @@ class Transaction:
 
     async def read_clock(self) -> datetime:
         if self._now is None:
-            self.see_clock((await self.fetch(_CLOCK))[0][0])
+            self.see_clock((await self.fetch(_CLOCK, self.tenant_id))[0][0])
         return self.now
 
     def see_clock(self, clock: datetime) -> None:

@@ -94,6 +94,13 @@ class Corruption(StrEnum):
     PART_WITHOUT_RESOURCE = "part-without-resource"
     POSITIONS_BROKEN = "positions-broken"
     BUSINESS_KEY_DANGLING = "business-key-dangling"
+    # Sealed blocks
+    SEALED_CONTENT_CHANGED = "sealed-content-changed"
+    BLOCK_CHAIN_BROKEN = "block-chain-broken"
+    BLOCK_SIGNATURE_WRONG = "block-signature-wrong"
+    BLOCK_KEY_UNKNOWN = "block-key-unknown"
+    BLOCK_MISSING = "block-missing"
+    BLOCK_NOT_ANNOUNCED = "block-not-announced"
     # Tenants
     TENANT_NOT_REGISTERED = "tenant-not-registered"
     # What keeps everybody from changing the books

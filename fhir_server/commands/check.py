@@ -38,9 +38,10 @@ async def _check(
 ) -> None:
     from billing.check_ledger import check_ledger
     from billing.rebuild_versions import rebuild_versions
+    from fhir_server.seal_keys import SealKeys
     from storage.transaction import Database
 
-    report.findings = await check_ledger(audit, tenants, report)
+    report.findings = await check_ledger(audit, tenants, report, SealKeys(settings.seal_files).proof())
     # What is off stays as it is, to be looked at.
     if rebuild and not report.findings:
         app = Database(settings.database_url, size_max=1)

@@ -16,11 +16,15 @@ def restore(
     data_dir: DataDir = None,
 ) -> None:
     """Put the dump in FILE into the embedded database, and migrate it. The server must be stopped."""
+    from fhir_server.commands.seal import accept_heads
     from fhir_server.database import migrate, with_urls_of
     from storage import backup
 
     settings = settings_with(data_dir=data_dir)
     with embedded_database(settings).running() as postgres:
         backup.restore(postgres, file.absolute(), force=force)
-        migrate(with_urls_of(postgres, settings))
+        reachable = with_urls_of(postgres, settings)
+        migrate(reachable)
+        # The books go on from where the dump ends; what was sealed after it is named.
+        accept_heads(reachable)
     typer.echo(f"restored {file} into {settings.data_dir}; ./run check proves the books")

@@ -11,6 +11,7 @@ from storage.tables.invoice import (
     invoice_price_component,
 )
 from storage.tables.journal import journal_entry, posting
+from storage.tables.journal_block import journal_block
 from storage.tables.metadata import metadata
 from storage.tables.payment_notice import payment_notice, payment_notice_index
 from storage.tables.payment_reconciliation import (
@@ -50,6 +51,7 @@ __all__ = [
     "invoice_payer_share",
     "invoice_price_component",
     "invoiced_charge",
+    "journal_block",
     "journal_entry",
     "metadata",
     "number_series",

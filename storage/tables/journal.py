@@ -29,6 +29,8 @@ journal_entry = sa.Table(
         [f"{SCHEMA}.journal_entry.tenant_id", f"{SCHEMA}.journal_entry.entry_id"],
     ),
     sa.Index(None, "tenant_id", "source_id", "source_type", "kind"),
+    # What was recorded in a stretch of time, to seal it.
+    sa.Index(None, "tenant_id", "recorded_at", "entry_id"),
 )
 
 # amount_minor: debit positive, credit negative. The resources are what a balance is asked by; detail is the tax code

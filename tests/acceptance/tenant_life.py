@@ -15,6 +15,8 @@ from hypothesis.stateful import RuleBasedStateMachine
 
 from billing.account_balance import BalanceSheet
 from billing.check_ledger import check_ledger
+from billing.seal_journal import seal_journal
+from fhir_server.seal_keys import SealKeys
 from ledger.errors import Refusal
 from storage.transaction import Database
 from tests.acceptance.books import Answer, Books, Reader, Request, Snapshot
@@ -35,6 +37,8 @@ class TenantLife(RuleBasedStateMachine):
     runner: ClassVar[asyncio.Runner]
     database: ClassVar[Database]
     auditor: ClassVar[Database]
+    sealer: ClassVar[Database]
+    seal_keys: ClassVar[SealKeys]
     reader: ClassVar[Reader]
     carried_out: ClassVar[Counter[str]]
     refused: ClassVar[Counter[str]]
@@ -55,6 +59,14 @@ class TenantLife(RuleBasedStateMachine):
     def teardown(self) -> None:
         if hasattr(self, "books"):
             self._prove()
+
+    def seal(self, data: st.DataObject) -> None:
+        """Seal what was recorded so far. Now and then by a clock that is ahead, so that the next change meets it."""
+        ahead = timedelta(milliseconds=data.draw(st.sampled_from([0, 0, 50])))
+        sealed = seal_journal(self.database, self.sealer, self.books.tenant_id, self.seal_keys.sign, margin=-ahead)
+        for block in self.runner.run(sealed):
+            self.seal_keys.remember(block)
+        self.tables = self.reader.snapshot(self.books.tenant_id)
 
     def drawing(self, data: st.DataObject) -> Drawing:
         self.model.today = datetime.now(UTC).astimezone(ZoneInfo("Asia/Kabul")).date()
@@ -137,7 +149,8 @@ class TenantLife(RuleBasedStateMachine):
     def _prove(self) -> None:
         self.since_proof = 0
         type(self).proofs += 1
-        assert self.runner.run(check_ledger(self.auditor, [self.books.tenant_id])) == []
+        tenant_id = self.books.tenant_id
+        assert self.runner.run(check_ledger(self.auditor, [tenant_id], None, self.seal_keys.proof())) == []
         for id_ in self.model.accounts:
             for ago in (1, 44, 99, 399):
                 day = self.model.today - timedelta(days=ago)

@@ -13,12 +13,14 @@ import os
 from collections import Counter
 from collections.abc import Iterator
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, rule, run_state_machine_as_test
 
+from fhir_server.seal_keys import SealKeys
 from storage.transaction import Database
 from tests.acceptance import documents
 from tests.acceptance.books import Answer, Reader, Request, pay
@@ -51,7 +53,7 @@ account_statuses = st.sampled_from(["active", "active", "inactive", "on-hold", "
 REQUESTS = (
     *("bill", "pay", "pay", "pay", "receive", "notify", "cancel", "issue", "capture", "capture_priced"),
     *("change_charge", "draft_invoice", "change_draft", "edit_what_is_issued", "change_payment"),
-    *("repeat", "replay", "put_back", "ask_for_other_days", "administer"),
+    *("repeat", "replay", "put_back", "ask_for_other_days", "administer", "seal"),
 )
 
 
@@ -390,21 +392,22 @@ def _edit(document: Document, what: str, currency: str, number: int) -> str | No
 
 
 @pytest.fixture
-def machine(database: DatabaseAccess) -> Iterator[type[LedgerMachine]]:
+def machine(database: DatabaseAccess, tmp_path: Path) -> Iterator[type[LedgerMachine]]:
     reader = Reader(database.superuser)
     with asyncio.Runner() as runner:
-        app, audit = Database(database.app), Database(database.audit)
-        runner.run(app.open())
-        runner.run(audit.open())
+        app, audit, worker = Database(database.app), Database(database.audit), Database(database.worker)
+        for each in (app, audit, worker):
+            runner.run(each.open())
 
         class Machine(LedgerMachine):
             pass
 
         Machine.runner, Machine.database, Machine.auditor, Machine.reader = runner, app, audit, reader
+        Machine.sealer, Machine.seal_keys = worker, SealKeys(tmp_path)
         Machine.carried_out, Machine.refused = Counter(), Counter()
         yield Machine
-        runner.run(app.close())
-        runner.run(audit.close())
+        for each in (app, audit, worker):
+            runner.run(each.close())
     reader.close()
 
 

@@ -16,6 +16,7 @@ from billing.cancel_invoice import cancel_invoice
 from billing.change import Change
 from billing.check.finding import Finding
 from billing.check.progress import Progress
+from billing.check.seals import SealProof
 from billing.check_ledger import check_ledger, check_snapshot
 from billing.context import Context
 from billing.create_resource import create_resource
@@ -97,7 +98,9 @@ class Books:
     async def findings(self) -> list[Finding]:
         return await check_ledger(self.audit, [self.tenant_id])
 
-    async def codes_after(self, *statements: LiteralString, **parameters: Any) -> set[str]:
+    async def codes_after(
+        self, *statements: LiteralString, proof: SealProof | None = None, **parameters: Any
+    ) -> set[str]:
         """The codes of what is found after statements run as the owner of the database, with triggers and foreign keys
         off. It is all undone: whoever comes next finds sound books.
         """
@@ -108,7 +111,8 @@ class Books:
             for statement in statements:
                 done = await connection.execute(statement, {"tenant": self.tenant_id, **self.known, **parameters})
                 assert done.rowcount != 0, "nothing was spoilt"
-            findings = await check_snapshot(Snapshot(Pipeline(connection)), [self.tenant_id], Progress())
+            snapshot = Snapshot(Pipeline(connection))
+            findings = await check_snapshot(snapshot, [self.tenant_id], Progress(), proof or SealProof())
             await connection.execute("ROLLBACK")
         return {str(finding.code) for finding in findings}
 

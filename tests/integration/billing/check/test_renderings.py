@@ -11,6 +11,7 @@ from psycopg import sql
 from sqlalchemy.dialects import postgresql as pg
 
 from billing.check.progress import Progress
+from billing.check.seals import SealProof
 from billing.check_ledger import check_snapshot
 from storage import tables
 from storage.array_insert import written_columns
@@ -71,7 +72,7 @@ async def test_a_changed_column_of_any_row_is_found(sound_books: Books, table: s
             await connection.execute(
                 statement.format(name, sql.Identifier(column.name), value, name, sql.Literal(sound_books.tenant_id))
             )
-            findings = await check_snapshot(snapshot, [sound_books.tenant_id], Progress())
+            findings = await check_snapshot(snapshot, [sound_books.tenant_id], Progress(), SealProof())
             await connection.execute("ROLLBACK")
             if not [finding for finding in findings if finding.code != "constraint-missing"]:
                 unseen.append(column.name)

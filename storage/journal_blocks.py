@@ -1,0 +1,156 @@
+"""Sealed blocks: the moment up to which all is known, what was recorded in a stretch of time, and the blocks of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
+
+from ledger.journal_block import JournalBlock
+from storage.array_insert import ArrayInsert
+from storage.check_snapshot import Snapshot, sql
+from storage.pipeline import Row, Statement
+from storage.tables import journal_block
+from storage.transaction import Database, Transaction
+
+_INSERT = ArrayInsert(journal_block, 950)
+
+# Every transaction dates what it writes later than it began; sessions of one role see when each other's began.
+_HORIZON = Statement(
+    "SELECT least(min(a.xact_start), statement_timestamp()) FROM pg_stat_activity AS a"
+    " WHERE a.datname = current_database() AND a.usename = current_user AND a.pid <> pg_backend_pid()"
+)
+_TENANTS = Statement("SELECT tenant_id FROM billing.tenant ORDER BY tenant_id")
+# Only one seals a tenant at a time; who comes second goes on to the next tenant.
+_TRY_LOCK = Statement("SELECT pg_try_advisory_xact_lock(hashtextextended('seal ' || $1, 0))")
+
+_BLOCK = (
+    "SELECT tenant_id, number, sealed_after, sealed_through, entries, versions, content_hash, previous_hash, sealed_at,"
+    " hash, signature FROM billing.journal_block WHERE tenant_id = $1"
+)
+_HEAD = sql(f"{_BLOCK} ORDER BY number DESC LIMIT 1")
+_BLOCKS = sql(f"{_BLOCK} ORDER BY number")
+_END = Statement(
+    "SELECT least($3::timestamptz, (SELECT recorded_at FROM billing.journal_entry WHERE tenant_id = $1"
+    " AND recorded_at > coalesce($2::timestamptz, '-infinity') AND recorded_at <= $3::timestamptz"
+    " ORDER BY recorded_at OFFSET $4::int LIMIT 1), (SELECT last_updated FROM billing.resource_versions"
+    " WHERE tenant_id = $1 AND last_updated > coalesce($2::timestamptz, '-infinity')"
+    " AND last_updated <= $3::timestamptz ORDER BY last_updated OFFSET $4::int LIMIT 1))"
+)
+
+
+def _day(column: str) -> str:
+    return f"to_char({column}, 'YYYY-MM-DD')"
+
+
+def _instant(column: str) -> str:
+    """As text that no setting of a session changes."""
+    return f"to_char({column} AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US')"
+
+
+def _window(column: str) -> str:
+    return f"{column} > coalesce($2::timestamptz, '-infinity') AND {column} <= $3::timestamptz"
+
+
+_ENTRIES = sql(
+    f"SELECT e.entry_id::text, e.kind, {_day('e.effective_at')}, {_day('e.service_date')}, {_instant('e.recorded_at')},"
+    " e.source_type, e.source_id, e.reverses_entry_id::text, e.reason, e.created_by FROM billing.journal_entry AS e"
+    f" WHERE e.tenant_id = $1 AND {_window('e.recorded_at')} ORDER BY e.recorded_at, e.entry_id"
+)
+_POSTINGS = sql(
+    "SELECT p.entry_id::text, p.line::text, p.ledger_account::text, p.currency, p.amount_minor::text,"
+    f" {_day('p.effective_at')}, {_instant('p.recorded_at')}, p.account_id, p.invoice_id, p.charge_item_id,"
+    " p.payment_id, p.payer, p.facility, p.detail FROM billing.journal_entry AS e JOIN billing.posting AS p"
+    f" ON p.tenant_id = e.tenant_id AND p.entry_id = e.entry_id WHERE e.tenant_id = $1 AND {_window('e.recorded_at')}"
+    " ORDER BY e.recorded_at, e.entry_id, p.line"
+)
+# The content of a version as its hash: PostgreSQL is as good at that, and need not send it.
+_VERSIONS = sql(
+    f"SELECT v.resource_type, v.id, v.version::text, {_instant('v.last_updated')}, v.interaction,"
+    " encode(sha256(convert_to(v.content, 'UTF8')), 'hex'), v.mapper_version::text, v.created_by,"
+    " array_to_string(o.events, ' ') FROM billing.resource_versions AS v LEFT JOIN billing.outbox AS o"
+    " ON o.tenant_id = v.tenant_id AND o.resource_type = v.resource_type AND o.id = v.id AND o.version = v.version"
+    f" WHERE v.tenant_id = $1 AND {_window('v.last_updated')}"
+    " ORDER BY v.last_updated, v.resource_type, v.id, v.version"
+)
+
+
+class Stretch(NamedTuple):
+    """All that was recorded in a stretch of time, as texts."""
+
+    entries: Sequence[Row]
+    postings: Sequence[Row]
+    versions: Sequence[Row]
+
+
+class StoredBlock(NamedTuple):
+    """A block with the hash that it was stored with, and its signature."""
+
+    block: JournalBlock
+    hash: str
+    signature: str
+
+
+async def horizon(serving: Database, margin: timedelta) -> datetime:
+    """The moment before which nothing is recorded any more, by the role that serves. `margin`: so much earlier."""
+    moment: datetime = (await serving.read("", _HORIZON))[0][0]
+    return moment.astimezone(UTC) - margin
+
+
+async def tenant_ids(sealing: Database) -> list[str]:
+    """Every tenant, for the role that seals."""
+    return [row[0] for row in await sealing.read("", _TENANTS)]
+
+
+async def try_lock(tx: Transaction) -> bool:
+    """Whether nobody else seals this tenant now; until the transaction ends nobody will."""
+    return bool((await tx.fetch(_TRY_LOCK, tx.tenant_id))[0][0])
+
+
+async def head(tx: Transaction) -> StoredBlock | None:
+    rows = await tx.fetch(_HEAD, tx.tenant_id)
+    return _stored(rows[0]) if rows else None
+
+
+async def end_of_next(tx: Transaction, after: datetime | None, through: datetime, rows: int) -> datetime:
+    """Where the next block ends: at `through`, or at the moment by which there are so many entries or versions."""
+    moment: datetime = (await tx.fetch(_END, tx.tenant_id, after, through, rows - 1))[0][0]
+    return moment.astimezone(UTC)
+
+
+async def stretch(tx: Transaction, after: datetime | None, through: datetime) -> Stretch:
+    window = (tx.tenant_id, after, through)
+    return Stretch(*await tx.fetch_all([(statement, window) for statement in (_ENTRIES, _POSTINGS, _VERSIONS)]))
+
+
+def insert(tx: Transaction, block: JournalBlock, signature: str) -> None:
+    columns = (block.number, block.sealed_after, block.sealed_through, block.entries, block.versions)
+    hashes = (block.content_hash, block.previous_hash, block.sealed_at, block.hash, signature)
+    tx.add(_INSERT, (block.tenant_id, *columns, *hashes))
+
+
+async def blocks(snapshot: Snapshot, tenant_id: str) -> list[StoredBlock]:
+    """All blocks of a tenant in order, for `./run check`."""
+    return [_stored(row) for row in await snapshot.rows(_BLOCKS, tenant_id)]
+
+
+async def stretch_of(snapshot: Snapshot, block: JournalBlock) -> Stretch:
+    """What is there now of the stretch that a block sealed."""
+    window = (block.tenant_id, block.sealed_after, block.sealed_through)
+    return Stretch(*await snapshot.rows_of_all([(each, window) for each in (_ENTRIES, _POSTINGS, _VERSIONS)]))
+
+
+def _stored(row: Row) -> StoredBlock:
+    tenant_id, number, after, through, entries, versions, content_hash, previous_hash, sealed_at, hash_, signature = row
+    block = JournalBlock(
+        tenant_id=tenant_id,
+        number=number,
+        sealed_after=None if after is None else after.astimezone(UTC),
+        sealed_through=through.astimezone(UTC),
+        entries=entries,
+        versions=versions,
+        content_hash=content_hash,
+        previous_hash=previous_hash,
+        sealed_at=sealed_at.astimezone(UTC),
+    )
+    return StoredBlock(block, hash_, signature)
