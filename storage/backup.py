@@ -12,11 +12,13 @@ import secrets
 import subprocess
 import tempfile
 from pathlib import Path
+from typing import LiteralString
 
 import psycopg
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 
+from ledger.tenant import NATIONAL
 from storage import roles
 from storage.embedded_postgres import SUPERUSER, EmbeddedPostgres
 from storage.postgres_binaries import bundled
@@ -74,10 +76,20 @@ def restore(postgres: EmbeddedPostgres, file: Path, *, force: bool = False) -> N
 
 
 def has_tenants(postgres: EmbeddedPostgres) -> bool:
+    """Whether there is anything in the database that somebody put there."""
     with psycopg.connect(postgres.dsn(SUPERUSER)) as connection:
-        if connection.execute("SELECT to_regclass('billing.tenant')").fetchone() == (None,):
-            return False
-        return connection.execute("SELECT EXISTS (SELECT FROM billing.tenant)").fetchone() == (True,)
+
+        def is_so(query: LiteralString) -> bool:
+            return connection.execute(query, {"national": NATIONAL}).fetchone() == (True,)
+
+        # The reserved tenant is there from the start; it counts where it has price lists.
+        if is_so("SELECT to_regclass('billing.price_list') IS NOT NULL") and is_so(
+            "SELECT EXISTS (SELECT FROM billing.price_list WHERE tenant_id = %(national)s)"
+        ):
+            return True
+        return is_so("SELECT to_regclass('billing.tenant') IS NOT NULL") and is_so(
+            "SELECT EXISTS (SELECT FROM billing.tenant WHERE tenant_id <> %(national)s)"
+        )
 
 
 def _run(postgres: EmbeddedPostgres, program: str, *arguments: str) -> None:

@@ -45,7 +45,8 @@ async def check(access: DatabaseAccess, *options: str, **variables: str) -> Outc
 async def test_sound_books_are_a_line_a_tenant_and_exit_0(books: Books) -> None:
     checked = await check(books.access)
     assert (checked.code, checked.err) == (0, "")
-    (line,) = checked.out.splitlines()
+    line, national = checked.out.splitlines()
+    assert national.startswith("tenant national: ")
     assert line.startswith(f"tenant {books.tenant_id}: ")
     assert line.endswith(" versions ... ok")
 
@@ -69,7 +70,7 @@ async def test_json_says_the_same_in_one_object(books: Books) -> None:
     assert checked.code == 1
     document = json.loads(checked.out)
     assert document["sound"] is False
-    assert [tenant["tenant"] for tenant in document["tenants"]] == [books.tenant_id]
+    assert [tenant["tenant"] for tenant in document["tenants"]] == [books.tenant_id, "national"]
     assert document["tenants"][0]["findings"] == 1
     assert document["tenants"][0]["postings"] == books.value("SELECT count(*) FROM billing.posting")
     (finding,) = document["findings"]

@@ -31,7 +31,8 @@ def prepare(postgres: EmbeddedPostgres, tenant: str) -> None:
 
 def tenants(postgres: EmbeddedPostgres) -> list[str]:
     with psycopg.connect(postgres.dsn(SUPERUSER)) as connection:
-        return [tenant for (tenant,) in connection.execute("SELECT tenant_id FROM tenant ORDER BY 1").fetchall()]
+        rows = connection.execute("SELECT tenant_id FROM tenant WHERE tenant_id <> 'national' ORDER BY 1").fetchall()
+        return [tenant for (tenant,) in rows]
 
 
 @pytest.fixture
