@@ -22,7 +22,6 @@ APPEND_ONLY = (
     "credited_line",
 )
 SEALED = ("journal_block",)  # which the worker adds to, and not the application
-WORKER_READS = ("tenant",)
 NATIONAL = ("price_list", "price_list_version", "price", "price_rule")
 TABLES = sorted(table.name for table in metadata.tables.values())
 
@@ -181,20 +180,22 @@ def test_another_tenant_sees_and_changes_nothing_of_a_table(
     assert policies == [
         (["billing_audit"], "SELECT", "true", None),
         *([(["billing_app"], "SELECT", national, None)] if table in NATIONAL else []),
-        *([(["billing_worker"], "SELECT", "true", None)] if table in WORKER_READS else []),
         (["public"], "ALL", own, own),
     ]
 
 
-def test_the_worker_may_do_no_more_than_deliver(owner: psycopg.Connection[Any]) -> None:
+def test_the_worker_may_do_no_more_than_deliver_and_seal(owner: psycopg.Connection[Any]) -> None:
     rows = owner.execute(
         "SELECT table_name::text, string_agg(privilege_type, ' ' ORDER BY privilege_type)"
         " FROM information_schema.role_table_grants"
         " WHERE grantee = 'billing_worker' AND table_schema = 'billing' GROUP BY 1 ORDER BY 1"
     ).fetchall()
     assert dict(rows) == {
-        "outbox": "INSERT",
+        "journal_block": "INSERT SELECT",
+        "journal_entry": "SELECT",
+        "outbox": "INSERT SELECT",
         "outbox_queue": "DELETE SELECT",
+        "posting": "SELECT",
         "resource_versions": "INSERT SELECT",
         "subscription": "SELECT UPDATE",
         "subscription_event": "DELETE INSERT SELECT",
@@ -203,6 +204,7 @@ def test_the_worker_may_do_no_more_than_deliver(owner: psycopg.Connection[Any]) 
         "subscription_registry": "SELECT UPDATE",
         "subscription_secret": "SELECT",
         "subscription_state": "SELECT UPDATE",
+        "tenant": "SELECT",
     }
 
 
