@@ -20,6 +20,17 @@ DEFINITION_PARAMETERS = (
     ServedParameter("name", "string", "http://hl7.org/fhir/SearchParameter/conformance-name"),
     ServedParameter("url", "uri", "http://hl7.org/fhir/SearchParameter/conformance-url"),
 )
+_AUDIT_EVENT = "http://hl7.org/fhir/SearchParameter/AuditEvent-"
+AUDIT_PARAMETERS = (
+    ServedParameter("_id", "token", "http://hl7.org/fhir/SearchParameter/Resource-id"),
+    ServedParameter("action", "token", f"{_AUDIT_EVENT}action"),
+    ServedParameter("agent-name", "string", f"{_AUDIT_EVENT}agent-name", "The whole name: the subject of the token."),
+    ServedParameter("altid", "token", f"{_AUDIT_EVENT}altid", "The subject of the token."),
+    ServedParameter("date", "date", "http://hl7.org/fhir/SearchParameter/AuditEvent-date"),
+    ServedParameter("entity", "reference", f"{_AUDIT_EVENT}entity", "What was read or changed, as Invoice/1."),
+    ServedParameter("outcome", "token", f"{_AUDIT_EVENT}outcome"),
+    ServedParameter("subtype", "token", f"{_AUDIT_EVENT}subtype", "The interaction."),
+)
 
 
 @dataclass(frozen=True, slots=True)

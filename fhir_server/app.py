@@ -10,11 +10,13 @@ from fastapi import FastAPI
 from starlette.routing import Route
 
 from billing.tenants import TenantDirectory
+from fhir_server.access_log import AccessLog
 from fhir_server.authorization.smart_configuration import smart_configuration
 from fhir_server.authorization.token import built_in_verifier
 from fhir_server.cross_origin import allow_origins
 from fhir_server.fhir_endpoint import FhirEndpoint
 from fhir_server.health import Health
+from fhir_server.interactions.audit_events import AuditEvents
 from fhir_server.interactions.history import History
 from fhir_server.interactions.search import Search
 from fhir_server.journal_sealing import keep_sealing
@@ -39,6 +41,7 @@ def create_app(settings: Settings) -> FastAPI:
     routes = route_table(
         Search.of_settings(settings),
         History.of_settings(settings),
+        AuditEvents.of_settings(settings),
         deletes_many=settings.conditional_delete == "multiple",
     )
     service = Service(
@@ -46,6 +49,7 @@ def create_app(settings: Settings) -> FastAPI:
         database=database,
         tenants=TenantDirectory(database),
         verifier=built_in_verifier(settings),
+        access_log=AccessLog(database),
         routes=routes,
         base_url=settings.base_url,
     )
@@ -58,7 +62,8 @@ def create_app(settings: Settings) -> FastAPI:
         await database.open()
         sealing = asyncio.create_task(keep_sealing(settings, database))
         try:
-            yield
+            async with service.access_log.keeping():
+                yield
         finally:
             sealing.cancel()
             with suppress(asyncio.CancelledError):
@@ -78,6 +83,7 @@ def create_app(settings: Settings) -> FastAPI:
         Route("/metrics", health.metrics),
         Route("/.well-known/smart-configuration", smart_configuration(settings)),
     ]
+    app.state.access_log = service.access_log
     allow_origins(app, settings.allowed_origins)
     # What is added last sees a request first.
     app.add_middleware(Observation, metrics=metrics)

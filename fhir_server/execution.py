@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fhir_server.access_log import log_write
 from fhir_server.fhir_request import FhirRequest, Writing
 from fhir_server.idempotency import hash_of, once, require_key
 from fhir_server.responses import Answer
@@ -12,13 +13,18 @@ from storage.transaction import Transaction
 
 async def carry_out(service: Service, route: Route, request: FhirRequest) -> Answer:
     if route.reads is not None:
-        return await route.reads(request)(service.database)
+        answer = await route.reads(request)(service.database)
+        service.access_log.note(request.visit, answer)
+        return answer
     if route.writes is not None:
         if route.operation is not None and route.operation.needs_idempotency_key:
             require_key(request)
         return await write(service, request, route.writes(request))
     assert route.serves is not None
-    return await route.serves(request, service)
+    answer = await route.serves(request, service)
+    if route.interaction == "operation":
+        service.access_log.note(request.visit, answer)
+    return answer
 
 
 async def write(service: Service, request: FhirRequest, writing: Writing) -> Answer:
@@ -26,6 +32,8 @@ async def write(service: Service, request: FhirRequest, writing: Writing) -> Ans
 
     async def attempt(tx: Transaction) -> Answer:
         request.renew()
-        return await once(tx, request, request_hash, writing)
+        answer = await once(tx, request, request_hash, writing)
+        log_write(tx, request.visit, answer)
+        return answer
 
     return await service.database.run(request.tenant.id, request.token.subject, attempt)

@@ -10,6 +10,7 @@ from http import HTTPStatus
 from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope, Send
 
+from fhir_server.access_log import Visit
 from fhir_server.answer_form import AnswerForm
 from fhir_server.authorization.access import authorize
 from fhir_server.authorization.smart_scopes import scopes_of
@@ -45,9 +46,11 @@ class FhirEndpoint:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         sent: Headers = dict(scope["headers"])
         form = AnswerForm(sent)
+        visit = Visit()
         try:
-            status, headers, body = await self._respond(scope, receive, sent, form)
+            status, headers, body = await self._respond(scope, receive, sent, form, visit)
         except Refusal as refusal:
+            await self._service.access_log.refused(visit, refusal)
             status, headers = status_of(refusal), [*headers_of(refusal), NOT_STORED]
             body = outcome_of(refusal.problems)
         except ClientDisconnect:
@@ -61,7 +64,7 @@ class FhirEndpoint:
         await _send(send, status, headers, body, is_head=scope["method"] == "HEAD")
 
     async def _respond(
-        self, scope: Scope, receive: Receive, headers: Headers, form: AnswerForm
+        self, scope: Scope, receive: Receive, headers: Headers, form: AnswerForm, visit: Visit
     ) -> tuple[int, list[Header], bytes]:
         query = query_of(scope["query_string"])
         form.take_from(query)
@@ -69,7 +72,9 @@ class FhirEndpoint:
         match = self._service.routes.match(scope["method"], path)
         route = match.route
         scope["billing.route"] = route.name
-        token, tenant = (_NOBODY, _NO_TENANT) if route.is_open else await self._authorize(headers)
+        visit.interaction, visit.route, visit.resource_type = route.interaction, route.name, match.resource_type
+        visit.id = match.id
+        token, tenant = (_NOBODY, _NO_TENANT) if route.is_open else await self._authorize(headers, visit)
         form.check()
         request = FhirRequest(
             scope["method"],
@@ -85,6 +90,7 @@ class FhirEndpoint:
             _conditions(headers),
             preferences_of(_text(headers, b"prefer")),
             endpoints=self._service.settings.endpoint_policy,
+            interaction=route.interaction,
         )
         route.check_token(request)
         _refuse_card_numbers(scope, request, headers)
@@ -93,8 +99,8 @@ class FhirEndpoint:
         answer = await carry_out(self._service, route, request)
         return _response(request, answer)
 
-    async def _authorize(self, headers: Headers) -> tuple[AccessToken, Tenant]:
-        return await authorize(self._service.verifier, self._service.tenants, _text(headers, b"authorization"))
+    async def _authorize(self, headers: Headers, visit: Visit) -> tuple[AccessToken, Tenant]:
+        return await authorize(self._service, _text(headers, b"authorization"), visit)
 
     async def _read_body(
         self, route: Route, request: FhirRequest, headers: Headers, receive: Receive, form: AnswerForm

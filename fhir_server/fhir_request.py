@@ -9,6 +9,7 @@ from urllib.parse import parse_qsl
 
 from billing.context import Context
 from billing.endpoint_policy import PUBLIC_ONLY, EndpointPolicy
+from fhir_server.access_log import Visit
 from fhir_server.authorization.token import AccessToken
 from fhir_server.media_types import Preferences
 from fhir_server.preconditions import NO_CONDITIONS, Conditions
@@ -58,6 +59,13 @@ class FhirRequest:
     nothing_matches: bool = False
     is_renewed: bool = False
     endpoints: EndpointPolicy = PUBLIC_ONLY
+    interaction: str = ""
+
+    @property
+    def visit(self) -> Visit:
+        """What the access log keeps of it."""
+        query = "&".join(f"{name}={value}" for name, value in self.query)
+        return Visit(self.interaction, self.route_name, self.resource_type, self.id, query, self.token)
 
     @property
     def operation(self) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 
 from fhir_server.authorization.smart_scopes import Permission
 from fhir_server.fhir_request import FhirRequest, Reading, Writing
+from fhir_server.interactions.audit_events import read_audit_event
 from fhir_server.interactions.bundle import bundle
 from fhir_server.interactions.capabilities import capabilities, read_definition, search_definitions
 from fhir_server.interactions.conditional_delete import ConditionalDelete
@@ -83,9 +84,15 @@ def _definition(path: str, interaction: str, action: Callable[[FhirRequest, Any]
     return Route(method="GET", path=path, interaction=interaction, types=DEFINITIONS, is_open=True, serves=action)
 
 
+def _audit(path: str, interaction: str, permission: Permission, action: Callable[[FhirRequest], Reading]) -> Route:
+    needs: tuple[tuple[str, Permission], ...] = (("", permission),)
+    return Route(method="GET", path=path, interaction=interaction, types=("AuditEvent",), needs=needs, reads=action)
+
+
 def route_table(
     search: Callable[[FhirRequest], Reading],
     history: Callable[[FhirRequest], Reading],
+    audit_events: Callable[[FhirRequest], Reading],
     *,
     deletes_many: bool = False,
 ) -> RouteTable:
@@ -129,6 +136,8 @@ def route_table(
             _on_every_type("POST", "[type]/[id]/$validate", resource_validate.OPERATION, **validation),
             _on_every_type("GET", "[type]/[id]/$meta", resource_meta.OPERATION, reads=resource_meta.resource_meta),
             _on_every_type("POST", "[type]/[id]/$meta", resource_meta.OPERATION, reads=resource_meta.resource_meta),
+            _audit("[type]/[id]", "read", "r", read_audit_event),
+            _audit("[type]", "search-type", "s", audit_events),
             Route(method="GET", path="metadata", interaction="capabilities", is_open=True, serves=capabilities),
             _definition("[type]/[id]", "read", read_definition),
             _definition("[type]", "search-type", search_definitions),

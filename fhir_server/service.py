@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from billing.tenants import TenantDirectory
+from fhir_server.access_log import AccessLog
 from fhir_server.authorization.token import TokenVerifier
 from fhir_server.route import RouteTable
 from fhir_server.settings import Settings
@@ -17,5 +18,6 @@ class Service:
     database: Database
     tenants: TenantDirectory
     verifier: TokenVerifier
+    access_log: AccessLog
     routes: RouteTable
     base_url: str

@@ -22,6 +22,7 @@ APPEND_ONLY = (
     *("journal_entry", "posting", "resource_versions", "outbox", "idempotency_key", "journal_block"),
     *("price", "price_rule", "charge_price"),
     "credited_line",
+    "access_log",
 )
 
 NATIONAL = ("price_list", "price_list_version", "price", "price_rule")

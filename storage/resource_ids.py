@@ -7,13 +7,25 @@ from __future__ import annotations
 
 import secrets
 import time
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND = timedelta(milliseconds=1)
 
 
 def new_id() -> str:
     # The clock only orders the ids roughly; nothing reads a time out of them.
-    milliseconds = time.time_ns() // 1_000_000
-    value = (milliseconds << 80) | secrets.randbits(80)
+    return _id(time.time_ns() // 1_000_000, secrets.randbits(80))
+
+
+def id_at(moment: datetime, *, low: bool = False) -> str:
+    """An id of that moment; `low`: the least of its millisecond."""
+    return _id((moment - _EPOCH) // _MILLISECOND, 0 if low else secrets.randbits(80))
+
+
+def _id(milliseconds: int, rest: int) -> str:
+    value = (milliseconds << 80) | rest
     value = (value & ~(0xF << 76)) | (7 << 76)
     value = (value & ~(0x3 << 62)) | (2 << 62)
     return str(UUID(int=value))

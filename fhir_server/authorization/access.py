@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from billing.tenants import TenantDirectory
+from fhir_server.access_log import Visit
 from fhir_server.authorization.tenant import tenant_of
-from fhir_server.authorization.token import AccessToken, TokenVerifier
+from fhir_server.authorization.token import AccessToken
+from fhir_server.service import Service
 from ledger.tenant import Tenant
 
 
-async def authorize(
-    verifier: TokenVerifier, directory: TenantDirectory, authorization: str
-) -> tuple[AccessToken, Tenant]:
-    """The token of an Authorization header and its tenant; refused where either is not valid."""
-    token = verifier.verify_header(authorization)
-    return token, await tenant_of(directory, token)
+async def authorize(service: Service, authorization: str, visit: Visit) -> tuple[AccessToken, Tenant]:
+    """The token of an Authorization header and its tenant; refused where either is not valid.
+
+    The visit learns whose token it is as soon as that is certain, so that a denial is logged with who was denied.
+    """
+    visit.token = token = service.verifier.verify_header(authorization)
+    return token, await tenant_of(service.tenants, token)

@@ -26,10 +26,12 @@ async def batch(request: FhirRequest, service: Service) -> Answer:
         try:
             entries.append(read_entry(request, service.routes, index, item))
         except Refusal as refusal:
+            await service.access_log.refused(request.visit, refusal)
             answers[index] = refused_entry(refusal, index)
     for entry in sorted(entries, key=phase_of):
         try:
             answers[entry.index] = answer_entry(entry, await carry_out(service, entry.route, entry.request))
         except Refusal as refusal:
+            await service.access_log.refused(entry.request.visit, refusal)
             answers[entry.index] = refused_entry(refusal, entry.index)
     return Answer(HTTPStatus.OK, bundle("batch-response", answers))

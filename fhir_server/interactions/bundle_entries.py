@@ -67,6 +67,7 @@ def read_entry(
         body=None,
         place=place,
         is_renewed=False,
+        interaction=match.route.interaction,
     )
     if resource is None and match.route.body in {"json", "patch"}:
         raise invalid("body-missing", f"{method} needs a resource in the entry.", f"{place}.resource", "required")

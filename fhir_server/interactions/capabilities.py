@@ -10,7 +10,7 @@ from functools import lru_cache
 from http import HTTPStatus
 from typing import Literal
 
-from capability.conformance import DEFINITION_PARAMETERS, Conformance, Definition
+from capability.conformance import AUDIT_PARAMETERS, DEFINITION_PARAMETERS, Conformance, Definition
 from capability.search_documentation import served_parameter
 from capability.served import Served, ServedParameter, ServedType
 from fhir_server.fhir_request import FhirRequest, Query, take
@@ -108,7 +108,7 @@ def _served_type(routes: RouteTable, name: str) -> ServedType:
     return ServedType(
         name=name,
         interactions=tuple(dict.fromkeys(route.interaction for route in own if route.operation is None)),
-        parameters=_parameters(name) if is_kept else DEFINITION_PARAMETERS,
+        parameters=_parameters(name),
         includes=includes_of(name) if is_kept else (),
         reverse_includes=reverse_includes_of(name) if is_kept else (),
         operations=tuple(dict.fromkeys(route.operation for route in own if route.operation is not None)),
@@ -126,5 +126,7 @@ def _conditional_delete(own: list[Route]) -> Literal["not-supported", "single", 
 
 
 def _parameters(name: str) -> tuple[ServedParameter, ...]:
+    if name not in MAPPERS:
+        return AUDIT_PARAMETERS if name == "AuditEvent" else DEFINITION_PARAMETERS
     declared = sorted(MAPPERS[name].search_parameters, key=lambda parameter: parameter.code)
     return tuple(map(served_parameter, declared))

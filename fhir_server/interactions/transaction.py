@@ -11,6 +11,7 @@ from http import HTTPStatus
 from typing import Any
 
 from billing.lock_plan import lock_for
+from fhir_server.access_log import log_write
 from fhir_server.fhir_request import FhirRequest, Writing
 from fhir_server.idempotency import hash_of, once, require_key
 from fhir_server.interactions.bundle_conditions import refuse_changed_matches, rename, replace_conditions
@@ -43,7 +44,10 @@ async def transaction(request: FhirRequest, service: Service) -> Answer:
     plan = _plan(request, service, request.document.get("entry", []))
 
     async def attempt(tx: Transaction) -> Answer:
-        return await once(tx, request, request_hash, lambda tx: _carry_out(tx, request, plan))
+        answer = await once(tx, request, request_hash, lambda tx: _carry_out(tx, request, plan))
+        if answer.replayed:
+            log_write(tx, request.visit, answer)
+        return answer
 
     return await service.database.run(request.tenant.id, request.token.subject, attempt)
 
@@ -132,6 +136,7 @@ async def _carry_out(tx: Transaction, request: FhirRequest, plan: _Plan) -> Answ
             answer = await _answer(tx, entry, plan, existing)
         except Refusal as refusal:
             raise located(refusal, place_of(entry.index)) from refusal
+        log_write(tx, entry.request.visit, answer)
         rename(ordered[position + 1 :], _other_name(entry, answer))
         answers[entry.index] = answer_entry(entry, answer)
     return Answer(HTTPStatus.OK, bundle("transaction-response", answers))

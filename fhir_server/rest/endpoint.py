@@ -11,6 +11,7 @@ import re
 from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope, Send
 
+from fhir_server.access_log import Visit, log_write
 from fhir_server.authorization.access import authorize
 from fhir_server.faults import log_fault, request_id
 from fhir_server.fhir_request import query_of
@@ -26,6 +27,7 @@ from fhir_server.rest.request import PageSizes, RestRequest
 from fhir_server.rest.route import BASE_PATH, RestRoute
 from fhir_server.service import Service
 from ledger.errors import Category, Refusal, invalid, not_found, refuse
+from mappers.card_numbers import refuse_card_numbers, refuse_card_numbers_in_text
 from mappers.r4.json_text import decode
 from storage.transaction import Transaction
 
@@ -44,9 +46,11 @@ class RestEndpoint:
     async def answer(self, route: RestRoute, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request that has come to a route; its path parameters are in the scope."""
         scope["billing.route"] = route.name
+        visit = Visit("rest", route.name, id=scope["path_params"].get("id", ""))
         try:
-            answer = await self._carry_out(route, await self._request(route, scope, receive))
+            answer = await self._carry_out(route, await self._request(route, scope, receive, visit))
         except Refusal as refusal:
+            await self._service.access_log.refused(visit, refusal)
             await send_refusal(send, refusal)
         except ClientDisconnect:
             return
@@ -60,12 +64,13 @@ class RestEndpoint:
             else:
                 await _send(send, answer.status, headers, answer.content)
 
-    async def _request(self, route: RestRoute, scope: Scope, receive: Receive) -> RestRequest:
+    async def _request(self, route: RestRoute, scope: Scope, receive: Receive, visit: Visit) -> RestRequest:
         sent: dict[bytes, bytes] = dict(scope["headers"])
-        token, tenant = await authorize(
-            self._service.verifier, self._service.tenants, _text(sent, b"authorization") or ""
-        )
+        token, tenant = await authorize(self._service, _text(sent, b"authorization") or "", visit)
         route.check_scopes(token.scopes)
+        query = query_of(scope["query_string"])
+        named = [("", scope["path"]), ("Idempotency-Key", _text(sent, b"idempotency-key") or ""), *query]
+        refuse_card_numbers_in_text(named, tenant.systems_like_cards)
         if not all(map(_is_id, scope["path_params"].values())):
             raise not_found(
                 "not-found", "An id has 1 to 64 characters of A-Z, a-z, 0-9, - and .; nothing has this one."
@@ -80,9 +85,11 @@ class RestEndpoint:
             cursors=self._cursors,
             page_sizes=self._page_sizes,
             path=scope["path_params"],
-            filter=read_query(query_of(scope["query_string"]), route.filters),
+            filter=read_query(query, route.filters),
             conditions=conditions_of(_text(sent, b"if-match"), _text(sent, b"if-none-match"), None, None),
+            visit=visit,
         )
+        visit.query = "&".join(f"{name}={value}" for name, value in query)
         if route.method == "POST" and b"idempotency-key" in sent:
             request.idempotency_key = check_key(_text(sent, b"idempotency-key") or "")
         if route.method != "GET":
@@ -92,7 +99,9 @@ class RestEndpoint:
 
     async def _carry_out(self, route: RestRoute, request: RestRequest) -> Answer:
         if route.reads is not None:
-            return await route.reads(request)(self._service.database)
+            answer = await route.reads(request)(self._service.database)
+            self._service.access_log.note(request.visit, answer)
+            return answer
         assert route.writes is not None, "a route reads or writes"
         if route.needs_idempotency_key:
             require_key(request)
@@ -100,7 +109,9 @@ class RestEndpoint:
         request_hash = "" if request.idempotency_key is None else hash_of(request)
 
         async def attempt(tx: Transaction) -> Answer:
-            return await once(tx, request, request_hash, writing)
+            answer = await once(tx, request, request_hash, writing)
+            log_write(tx, request.visit, answer)
+            return answer
 
         return await self._service.database.run(request.tenant.id, request.token.subject, attempt)
 
@@ -116,6 +127,7 @@ def _read_body(route: RestRoute, request: RestRequest, headers: dict[bytes, byte
     if media_type != "application/json":
         raise refuse(Category.MEDIA_TYPE, "media-type", "Send application/json in UTF-8.")
     request.document = decode(content)
+    refuse_card_numbers(content, request.document, request.tenant.systems_like_cards)
     request.body = read_document(request.document, route.takes)
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from billing.context import Context
+from fhir_server.access_log import Visit
 from fhir_server.authorization.token import AccessToken
 from fhir_server.interactions.search_cursor import Cursors
 from fhir_server.preconditions import NO_CONDITIONS, Conditions
@@ -47,6 +48,7 @@ class RestRequest:
     body: Document | None = None
     conditions: Conditions = NO_CONDITIONS
     idempotency_key: str | None = None
+    visit: Visit = field(default_factory=Visit)
 
     @property
     def id(self) -> str:

@@ -1,5 +1,6 @@
 """The tables, as SQLAlchemy Core metadata: one file per noun. The migrations make them; a test proves they agree."""
 
+from storage.tables.access_log import access_log
 from storage.tables.account import account, account_balance, account_index
 from storage.tables.charge_item import charge_item, charge_item_index, invoiced_charge
 from storage.tables.invoice import (
@@ -35,6 +36,7 @@ from storage.tables.subscription import (
 from storage.tables.tenant import facility, tenant, tenant_setting
 
 __all__ = [
+    "access_log",
     "account",
     "account_balance",
     "account_index",

@@ -9,6 +9,7 @@ import pytest
 from typer.main import get_command
 
 from fhir_server.__main__ import cli
+from fhir_server.interactions.audit_events import AuditEvents
 from fhir_server.interactions.history import History
 from fhir_server.interactions.search import Search
 from fhir_server.interactions.search_cursor import Cursors
@@ -94,7 +95,7 @@ def test_every_setting_is_documented() -> None:
 
 def _routes() -> tuple[Route, ...]:
     cursors = Cursors(b"a key for no link at all")
-    return route_table(Search(SearchLimits(), cursors), History(cursors)).routes
+    return route_table(Search(SearchLimits(), cursors), History(cursors), AuditEvents(cursors, 1, 1)).routes
 
 
 def test_every_operation_has_its_page() -> None:

@@ -176,13 +176,15 @@ def expressions_of(outcome: Json) -> list[str]:
 
 
 def row_counts(access: DatabaseAccess) -> dict[str, int]:
-    """How many rows each table has: whoever refuses a request leaves all as it was."""
+    """How many rows each table has, but the access log: whoever refuses a request leaves all else as it was."""
     with psycopg.connect(access.superuser) as connection:
         names = connection.execute(
             "SELECT tablename FROM pg_tables WHERE schemaname = 'billing' ORDER BY tablename"
         ).fetchall()
         counts = {}
         for (name,) in names:
+            if name == "access_log":
+                continue
             row = connection.execute(sql.SQL("SELECT count(*) FROM billing.{}").format(sql.Identifier(name))).fetchone()
             assert row is not None
             counts[name] = row[0]

@@ -21,7 +21,7 @@ def operations() -> list[Operation]:
     def never(_request: FhirRequest) -> Reading:
         pytest.fail("nobody asks here")
 
-    routes = route_table(never, never).routes
+    routes = route_table(never, never, never).routes
     return list(dict.fromkeys(route.operation for route in routes if route.operation is not None))
 
 

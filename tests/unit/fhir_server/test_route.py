@@ -14,7 +14,7 @@ def never(request: FhirRequest) -> Reading:
     raise AssertionError(request)
 
 
-TABLE = route_table(never, never)
+TABLE = route_table(never, never, never)
 
 
 @pytest.mark.parametrize(
