@@ -1,119 +1,120 @@
 """Price the charges that wait for a price, and place those that wait for an account, now that there may be one.
 
-In batches: what a batch needs is read first, without a lock; only those for which there is something now are changed,
-each in a transaction of its own that locks its account and then its row, as an update does. So it may be interrupted
-and begun again, and it may run beside everything else.
+In bounded batches, each a transaction of its own: what may be settled now is found by a few questions without a lock;
+then the accounts of all of these are locked, then their rows, and each is changed as by an update in which nothing
+else changes. What is settled already, or cannot be, is left as it is. So a run may be interrupted and begun again, may
+run beside everything else, and nothing is settled twice.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
-from typing import cast
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import NamedTuple, cast
 
 from billing.capture_charge import find_account
 from billing.change_charge import change_charge
 from billing.context import Context
 from billing.price_charge import ask_prices, list_price
-from billing.update_resource import locked
 from ledger.capture import service_date_of
 from ledger.charge_item import ChargeItem
 from ledger.errors import Refusal
-from storage import charge_worklists
-from storage.resource_rows import load
+from storage import account_balances, charge_worklists
+from storage.resource_rows import load, lock_and_load
 from storage.transaction import Database, Transaction
 
-BATCH = 200
-
-Advance = Callable[[int], None]
-
-
-@dataclass(slots=True)
-class Settled:
-    """How many waiting charges were looked at, and settled. `after` is the last one seen, None when all were."""
-
-    looked_at: int = 0
-    settled: int = 0
-    after: str | None = None
+BATCH = 50
+SWEEP_MAX = 1000
+"""How many waiting charges are looked at when a list has come into force; somebody has to ask for the others."""
 
 
-async def settle_unpriced_charges(
-    database: Database, context: Context, *, after: str = "", limit: int | None = None, advance: Advance | None = None
-) -> Settled:
-    """Price the charges that now have a price, at most `limit` looked at, going on after a charge."""
-    return await _settle(database, context, charge_worklists.unpriced, _priceable, after, limit, advance)
+class Settled(NamedTuple):
+    """How many waiting charges were looked at and settled. `after` is the last seen, None when there are no more."""
+
+    looked_at: int
+    settled: int
+    after: str | None
+
+
+async def settle_unpriced_charges(tx: Transaction, context: Context, *, after: str = "", count: int = BATCH) -> Settled:
+    """Price the charges, and place and capture them, for which there is a price now."""
+    await tx.read_clock()
+    ids = await charge_worklists.unpriced(tx, tx.tenant_id, after=after, count=count)
+    charges = await _loaded(tx, ids)
+    ask_prices(tx, context, charges)
+    chosen = [charge for charge in charges if await _is_priceable(tx, context, charge)]
+    return await _settle(tx, context, ids, chosen, count)
 
 
 async def settle_charges_without_account(
-    database: Database, context: Context, *, after: str = "", limit: int | None = None, advance: Advance | None = None
+    tx: Transaction, context: Context, *, after: str = "", count: int = BATCH
 ) -> Settled:
-    """Place the charges for which there is now one account, and capture them."""
-    return await _settle(database, context, charge_worklists.without_account, _placeable, after, limit, advance)
+    """Place the charges, and capture those that are priced, for which there is one account now."""
+    await tx.read_clock()
+    ids = await charge_worklists.without_account(tx, tx.tenant_id, after=after, count=count)
+    chosen = []
+    for charge in await _loaded(tx, ids):
+        found = await find_account(tx, charge)
+        if found is not None:
+            chosen.append(replace(charge, account_id=found))
+    return await _settle(tx, context, ids, chosen, count)
 
 
-_List = Callable[..., Awaitable[list[str]]]
-_Ready = Callable[[Transaction, Context, dict[str, ChargeItem]], Awaitable[list[str]]]
+Settle = Callable[..., Awaitable[Settled]]
 
 
-async def _settle(
+async def settle_all(
     database: Database,
     context: Context,
-    listed: _List,
-    ready: _Ready,
-    after: str,
-    limit: int | None,
-    advance: Advance | None,
+    settle: Settle,
+    *,
+    count_max: int | None = None,
+    advance: Callable[[Settled], None] | None = None,
 ) -> Settled:
-    tenant_id, done = context.tenant.id, Settled(after=after)
-    while limit is None or done.looked_at < limit:
-        count = BATCH if limit is None else min(BATCH, limit - done.looked_at)
-        ids = await listed(database, tenant_id, after=done.after or "", count=count)
-        async with database.transaction(tenant_id, context.actor) as tx:
-            await tx.read_clock()
-            charges = cast(dict[str, ChargeItem], await load(tx, "ChargeItem", ids))
-            chosen = await ready(tx, context, charges)
-        for charge_id in chosen:
-            done.settled += await _settle_one(database, context, charge_id)
-        done.looked_at += len(ids)
+    """One batch after the other, each in a transaction of its own, until all were looked at, or so many."""
+    done = Settled(0, 0, "")
+    while done.after is not None and (count_max is None or done.looked_at < count_max):
+        batch = await database.run(context.tenant.id, context.actor, partial(_batch, context, settle, done.after))
+        done = Settled(done.looked_at + batch.looked_at, done.settled + batch.settled, batch.after)
         if advance is not None:
-            advance(len(ids))
-        if len(ids) < count:
-            done.after = None
-            break
-        done.after = ids[-1]
+            advance(batch)
     return done
 
 
-async def _priceable(tx: Transaction, context: Context, charges: dict[str, ChargeItem]) -> list[str]:
-    """Those for which there is a price now, found by one question for all."""
-    ask_prices(tx, context, charges.values())
-    chosen = []
-    for charge in charges.values():
-        day = service_date_of(charge, context.tenant.timezone) or context.today(tx.now)
-        try:
-            if await list_price(tx, context, charge, day, settles=False) is not None:
-                chosen.append(charge.id)
-        except Refusal:
-            continue  # it stays on the worklist, for its quantity or its code has to be mended
-    return chosen
+async def _batch(context: Context, settle: Settle, after: str, tx: Transaction) -> Settled:
+    return await settle(tx, context, after=after)
 
 
-async def _placeable(tx: Transaction, context: Context, charges: dict[str, ChargeItem]) -> list[str]:  # noqa: ARG001
-    return [charge.id for charge in charges.values() if await find_account(tx, charge) is not None]
+async def _loaded(tx: Transaction, ids: Sequence[str]) -> list[ChargeItem]:
+    charges = cast(dict[str, ChargeItem], await load(tx, "ChargeItem", ids))
+    return [charges[id_] for id_ in ids if id_ in charges]
 
 
-async def _settle_one(database: Database, context: Context, charge_id: str) -> bool:
-    """Price and place one charge as an update that changes nothing else does; False where it cannot be after all."""
-
-    async def command(tx: Transaction) -> bool:
-        current = await locked(tx, "ChargeItem", charge_id, naming=None, context=context)
-        if not isinstance(current, ChargeItem) or current.status != "billable":
-            return False
-        change = await change_charge(tx, context, replace(current), current)
-        return change.outcome == "updated"
-
+async def _is_priceable(tx: Transaction, context: Context, charge: ChargeItem) -> bool:
+    """Whether there is a price. One whose quantity or code has to be mended stays on the worklist."""
     try:
-        return await database.run(context.tenant.id, context.actor, command)
+        day = service_date_of(charge, context.tenant.timezone) or context.today(tx.now)
+        return await list_price(tx, context, charge, day, settles=False) is not None
     except Refusal:
-        # Its account is closed, or in another currency: somebody has to look at it, and it is still listed.
+        return False
+
+
+async def _settle(
+    tx: Transaction, context: Context, ids: Sequence[str], chosen: Sequence[ChargeItem], count: int
+) -> Settled:
+    await account_balances.lock(tx, {charge.account_id for charge in chosen if charge.account_id})
+    locked = cast(dict[str, ChargeItem], await lock_and_load(tx, "ChargeItem", [charge.id for charge in chosen]))
+    settled = sum([await _settle_one(tx, context, charge) for charge in locked.values()])
+    return Settled(len(ids), settled, ids[-1] if len(ids) == count else None)
+
+
+async def _settle_one(tx: Transaction, context: Context, charge: ChargeItem) -> bool:
+    """Change one charge as an update in which nothing else changes; False where nothing comes of it."""
+    if charge.status != "billable":
+        return False
+    try:
+        return (await change_charge(tx, context, replace(charge), charge)).outcome == "updated"
+    except Refusal:
+        # Nothing is written of it: its account is closed, say. Somebody has to look at it, and it is still listed.
         return False

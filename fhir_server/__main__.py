@@ -10,6 +10,7 @@ from fhir_server.commands.backup import backup
 from fhir_server.commands.bench import bench
 from fhir_server.commands.check import check
 from fhir_server.commands.migrate import migrate
+from fhir_server.commands.price_lists import price_lists
 from fhir_server.commands.restore import restore
 from fhir_server.commands.seal import seal
 from fhir_server.commands.serve import serve
@@ -29,6 +30,7 @@ cli = typer.Typer(
 cli.command()(serve)
 cli.command()(token)
 cli.add_typer(tenants, name="tenants")
+cli.add_typer(price_lists, name="price-lists")
 cli.command()(check)
 cli.command()(seal)
 cli.command()(backup)

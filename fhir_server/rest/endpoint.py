@@ -113,7 +113,10 @@ class RestEndpoint:
             log_write(tx, request.visit, answer)
             return answer
 
-        return await self._service.database.run(request.tenant.id, request.token.subject, attempt)
+        answer = await self._service.database.run(request.tenant.id, request.token.subject, attempt)
+        if route.follows is not None:
+            await route.follows(request, self._service.database)
+        return answer
 
 
 def _read_body(route: RestRoute, request: RestRequest, headers: dict[bytes, bytes], content: bytes) -> None:

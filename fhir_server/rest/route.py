@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Literal
 
 from fhir_server.authorization.smart_scopes import Permission, Scopes
 from fhir_server.rest.documents import Document, NoFilter
 from fhir_server.rest.request import Reading, RestRequest, Writing
+from storage.transaction import Database
 
 BASE_PATH = "/api/v1/billing"
 
@@ -20,7 +21,8 @@ class RestRoute:
     Exactly one of `reads` and `writes` is there: each looks at the request and gives back what is to be done with a
     database or in a transaction. `needs` are permissions on FHIR resource types, as for the interactions and operations
     that do the same; `business_scope` is what else a token must have. A route without either does not exist: nothing is
-    open here. `takes` is the body, `filters` the query, `gives` the answer.
+    open here. `takes` is the body, `filters` the query, `gives` the answer. `follows` is done when the change is
+    committed and before it is answered, in transactions of its own: what is not lost when it does not come to it.
     """
 
     method: Literal["GET", "POST", "PUT", "DELETE"]
@@ -36,6 +38,7 @@ class RestRoute:
     status: int = 200
     reads: Callable[[RestRequest], Reading] | None = None
     writes: Callable[[RestRequest], Writing] | None = None
+    follows: Callable[[RestRequest, Database], Awaitable[None]] | None = None
 
     def __post_init__(self) -> None:
         assert self.needs or self.business_scope, f"{self.name}: who may do it?"

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from fhir_server.rest import accounts, invoices, tenant_settings
+from fhir_server.rest import accounts, charge_worklists, invoices, price_lists, price_quotes, tenant_settings
 from fhir_server.rest.route import RestRoute
 
 ROUTES: tuple[RestRoute, ...] = (
     *accounts.ROUTES,
     *invoices.ROUTES,
+    *price_lists.ROUTES,
+    *price_quotes.ROUTES,
     *tenant_settings.ROUTES,
+    *charge_worklists.ROUTES,
 )

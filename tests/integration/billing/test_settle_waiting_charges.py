@@ -6,7 +6,7 @@ import asyncio
 from datetime import date
 from decimal import Decimal
 
-from billing.settle_waiting_charges import settle_charges_without_account, settle_unpriced_charges
+from billing.settle_waiting_charges import settle_all, settle_charges_without_account, settle_unpriced_charges
 from storage import charge_worklists
 from storage.transaction import Database
 from tests.integration.billing.hospital import Document, Hospital, extension_of
@@ -34,13 +34,13 @@ async def test_waiting_charges_are_priced_when_there_is_a_price_and_the_others_g
     bounded = await hospital.charge(account, None, quantity={"value": 3, "comparator": "<"})
     negative = await hospital.charge(account, None, quantity={"value": Decimal(-3)})
     await publish(hospital, price("99213", 100))
-    done = await settle_unpriced_charges(hospital.database, hospital.context)
+    done = await settle_all(hospital.database, hospital.context, settle_unpriced_charges)
     assert (done.looked_at, done.settled, done.after) == (6, 3, None)
     assert await unpriced(hospital) == sorted(each["id"] for each in (waiting, bounded, negative))
     for each in priced:
         assert extension_of(await hospital.read(each), "charge-unpriced") is None
     assert (await hospital.balance(account)).unbilled.minor_units == 300
-    again = await settle_unpriced_charges(hospital.database, hospital.context)
+    again = await settle_all(hospital.database, hospital.context, settle_unpriced_charges)
     assert (again.looked_at, again.settled) == (3, 0)
 
 
@@ -49,10 +49,11 @@ async def test_a_bounded_run_says_where_to_go_on(hospital: Hospital) -> None:
     for _ in range(5):
         await hospital.charge(account, None)
     await publish(hospital, price("99213", 100))
-    first = await settle_unpriced_charges(hospital.database, hospital.context, limit=2)
+    first = await hospital.run(lambda tx: settle_unpriced_charges(tx, hospital.context, count=2))
     assert (first.looked_at, first.settled) == (2, 2)
     assert first.after is not None
-    rest = await settle_unpriced_charges(hospital.database, hospital.context, after=first.after)
+    after = first.after
+    rest = await hospital.run(lambda tx: settle_unpriced_charges(tx, hospital.context, after=after))
     assert (rest.looked_at, rest.settled, rest.after) == (3, 3, None)
     assert await unpriced(hospital) == []
 
@@ -62,7 +63,7 @@ async def test_a_charge_that_waits_for_both_gets_both(hospital: Hospital) -> Non
     assert await unpriced(hospital) == await homeless(hospital) == [charge["id"]]
     account = await hospital.account()
     await publish(hospital, price("99213", 100))
-    await settle_unpriced_charges(hospital.database, hospital.context)
+    await settle_all(hospital.database, hospital.context, settle_unpriced_charges)
     assert await unpriced(hospital) == await homeless(hospital) == []
     assert (await hospital.balance(account)).unbilled.minor_units == 100
 
@@ -72,10 +73,10 @@ async def test_charges_without_account_are_placed_when_there_is_one(hospital: Ho
     by_patient = await hospital.charge(None, "10")
     by_identifier = await hospital.charge(None, "20", account=[{"identifier": identifier}])
     nobodys = await hospital.charge(None, "30", subject={"reference": "Patient/someone-else"})
-    nothing = await settle_charges_without_account(hospital.database, hospital.context)
+    nothing = await settle_all(hospital.database, hospital.context, settle_charges_without_account)
     assert (nothing.looked_at, nothing.settled) == (3, 0)
     account = await hospital.account(identifier=[identifier])
-    done = await settle_charges_without_account(hospital.database, hospital.context)
+    done = await settle_all(hospital.database, hospital.context, settle_charges_without_account)
     assert (done.looked_at, done.settled) == (3, 2)
     assert await homeless(hospital) == [nobodys["id"]]
     assert (await hospital.balance(account)).unbilled.minor_units == 3000
@@ -88,7 +89,7 @@ async def test_a_closed_account_takes_nothing_and_the_charge_stays_on_the_list(h
     charge = await hospital.charge(account, None)
     await hospital.update(account | {"status": "inactive"})
     await publish(hospital, price("99213", 100))
-    done = await settle_unpriced_charges(hospital.database, hospital.context)
+    done = await settle_all(hospital.database, hospital.context, settle_unpriced_charges)
     assert (done.looked_at, done.settled) == (1, 0)
     assert await unpriced(hospital) == [charge["id"]]
     assert await hospital.journal() == []
@@ -99,7 +100,7 @@ async def test_two_who_settle_at_once_price_each_charge_once(hospital: Hospital)
     for _ in range(8):
         await hospital.charge(account, None)
     await publish(hospital, price("99213", 100))
-    runs = [settle_unpriced_charges(hospital.database, hospital.context) for _ in range(3)]
+    runs = [settle_all(hospital.database, hospital.context, settle_unpriced_charges) for _ in range(3)]
     await asyncio.gather(*runs)
     assert (await hospital.balance(account)).unbilled.minor_units == 800
     assert len(await hospital.journal()) == 16
@@ -114,7 +115,7 @@ async def test_no_charge_that_comes_while_a_list_comes_into_force_is_forgotten(c
         async def publish_and_settle(hospital: Hospital = hospital, number: int = number) -> None:
             await asyncio.sleep(number / 2000)
             await publish(hospital, price("99213", 100), valid_from=date(2026, 1, 1))
-            await settle_unpriced_charges(hospital.database, hospital.context)
+            await settle_all(hospital.database, hospital.context, settle_unpriced_charges)
 
         charges = [hospital.charge(account, None) for _ in range(6)]
         await asyncio.gather(publish_and_settle(), *charges)
