@@ -16,6 +16,7 @@ from ledger.capture import NO_REDUCTIONS, Reductions, capture_entry, capture_of,
 from ledger.charge_item import ChargeItem
 from ledger.errors import rule_broken
 from ledger.pricing import Pricing
+from mappers.charge_item import CHARGE_ITEM
 from mappers.residue import decode_residue
 from storage import account_balances, account_lookups, journal, prices
 from storage.transaction import Transaction
@@ -113,7 +114,7 @@ async def take_named_account(tx: Transaction, charge: ChargeItem) -> None:
 
 def _named_accounts(charge: ChargeItem) -> list[dict[str, Any]]:
     """What the charge says of accounts and no column owns."""
-    named: list[dict[str, Any]] = decode_residue(charge.residue).get("account", [])
+    named: list[dict[str, Any]] = CHARGE_ITEM.without_columns(charge).get("account", [])
     return named
 
 

@@ -23,7 +23,7 @@ from billing.status_rules import StatusRule
 from ledger import capture as rules
 from ledger.charge_item import ChargeItem
 from ledger.journal import reversal
-from mappers.residue import decode_residue
+from mappers.charge_item import CHARGE_ITEM
 from storage import journal, prices
 from storage.journal import StandingEntry
 from storage.transaction import Transaction
@@ -116,7 +116,7 @@ def _book(
 
 def _keep_account(charge: ChargeItem, previous: ChargeItem) -> None:
     """A charge stays on its account when a client leaves the account out, as it may have done when it was created."""
-    is_named = charge.account_id is not None or "account" in decode_residue(charge.residue)
+    is_named = charge.account_id is not None or "account" in CHARGE_ITEM.without_columns(charge)
     if not is_named and charge.subject == previous.subject:
         charge.account_id = previous.account_id
 

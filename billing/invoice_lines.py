@@ -10,7 +10,7 @@ from ledger.charge_item import ChargeItem
 from ledger.errors import Category, Problem, Refusal
 from ledger.invoice import Invoice
 from ledger.invoice_completion import complete
-from mappers.residue import decode_residue
+from mappers.invoice import INVOICE
 from storage import account_balances, invoiced_charges
 from storage.resource_rows import load
 from storage.transaction import Transaction
@@ -47,7 +47,7 @@ def currency_of(tx: Transaction, context: Context, invoice: Invoice) -> str:
 
 async def _account(tx: Transaction, invoice: Invoice, charges: Charges) -> str | None:
     """The account that the invoice names by its identifier, else the one that all of its charges are on; locked."""
-    named = decode_residue(invoice.residue).get("account", {})
+    named = INVOICE.without_columns(invoice).get("account", {})
     if is_identified(named):
         return await identified_account(tx, named)
     accounts = {charge.account_id for charge in charges.values()}

@@ -9,8 +9,9 @@ from typing import Any
 from ledger.invoice import Invoice
 from ledger.payer import Payer
 from ledger.payment_reconciliation import PaymentReconciliation
+from mappers.invoice import INVOICE
+from mappers.payment_reconciliation import PAYMENT_RECONCILIATION
 from mappers.references import take_segment
-from mappers.residue import decode_residue
 
 _ORGANIZATION = re.compile(r"(?:.*/)?Organization/[^/]+(?:/_history/[^/]+)?")
 
@@ -31,20 +32,20 @@ def payer_of(reference: Mapping[str, Any], base_url: str) -> Payer | None:
 
 def recipient_of(invoice: Invoice) -> Payer | None:
     """The organization that an invoice is sent to; None where that is a patient or nobody is named."""
-    reference = _reference(invoice.recipient, invoice.residue, "recipient")
+    reference = _reference(invoice.recipient, INVOICE.without_columns(invoice), "recipient")
     payer = _payer(reference)
     return payer if is_organization(reference) and payer.is_known else None
 
 
 def payment_issuer_of(payment: PaymentReconciliation) -> Payer | None:
     """The organization that paid (R4 lets no other type be the issuer); None where a patient did."""
-    payer = _payer(_reference(payment.payment_issuer, payment.residue, "paymentIssuer"))
+    payer = _payer(_reference(payment.payment_issuer, PAYMENT_RECONCILIATION.without_columns(payment), "paymentIssuer"))
     return payer if payer.is_known else None
 
 
-def _reference(segment: str | None, residue: bytes, element: str) -> dict[str, Any]:
+def _reference(segment: str | None, document: Mapping[str, Any], element: str) -> dict[str, Any]:
     """The Reference, its literal as the column has it: relative where it is to this server."""
-    rest: dict[str, Any] = decode_residue(residue).get(element, {})
+    rest: dict[str, Any] = document.get(element, {})
     return rest if segment is None else {**rest, "reference": segment}
 
 

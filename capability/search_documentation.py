@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from capability.served import ServedParameter
-from mappers.search_values import modifiers_of, sort_keys
+from mappers.search_values import modifiers_of
 from storage.search_parameters import MoneyColumns, SearchParameter
 
 _FORMS = {
@@ -24,6 +24,5 @@ def served_parameter(parameter: SearchParameter) -> ServedParameter:
     if parameter.comparators:
         said.append(f"Prefixes: {', '.join(parameter.comparators)}.")
     said.append(f"Modifiers: {', '.join(f':{name}' for name in modifiers_of(parameter))}.")
-    if sort_keys(parameter):
-        said.append("Can be sorted by.")
+    said.append("Can be sorted by.")
     return ServedParameter(parameter.code, parameter.type, parameter.url, " ".join(said))

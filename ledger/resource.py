@@ -11,13 +11,14 @@ class IndexRow(NamedTuple):
     """One repeating value that a search parameter finds, and that the index table owns.
 
     `position` is where it stood: the indexes of the arrays on its path. `identifier[1]` has (1,),
-    `participant[0].role.coding[2]` has (0, 2).
+    `participant[0].role.coding[2]` has (0, 2). `text` is what is said in words, in rows of their own.
     """
 
     parameter: str
     position: tuple[int, ...]
     system: str | None
     value: str | None
+    text: str | None = None
 
 
 @dataclass(slots=True, kw_only=True)

@@ -7,10 +7,10 @@ from functools import partial
 from ledger.account import Account
 from mappers.extension_leaves import CurrencyCoding, Extension, Extensions
 from mappers.extensions import ACCOUNT_CURRENCY
-from mappers.index_rows import References, Tokens
+from mappers.index_rows import References, Texts, Tokens
 from mappers.leaves import Inside, Plain, Required, Segment
 from mappers.mapper import Mapper
-from mappers.resource import official
+from mappers.resource import IDENTIFIERS, identifier_of, official
 from storage.search_parameters import CodeColumn, DateColumns, IndexRows, ReferenceColumn, TextColumn
 
 SUBJECTS = "Practitioner Organization Device Patient HealthcareService PractitionerRole Location"
@@ -31,14 +31,15 @@ ACCOUNT = Mapper(
         ),
     ],
     index=[
-        Tokens("identifier", "identifier[]", "value"),
+        *IDENTIFIERS,
         Tokens("type", "type.coding[]", "code"),
+        Texts("type:text", "type"),
         References("subject", "subject[]"),
         Tokens("owner:identifier", "owner.identifier", "value"),
         Tokens("subject:identifier", "subject[].identifier", "value"),
     ],
     search_parameters=[
-        _parameter("identifier", "token", "identifier", IndexRows("identifier")),
+        identifier_of("Account"),
         _parameter("name", "string", "name", TextColumn("name")),
         _parameter(
             "owner", "reference", "owner", ReferenceColumn("owner"), "Organization", identifiers="owner:identifier"
@@ -54,6 +55,6 @@ ACCOUNT = Mapper(
         _parameter("period", "date", "servicePeriod", DateColumns("service_period")),
         _parameter("status", "token", "status", CodeColumn("status", "http://hl7.org/fhir/account-status")),
         _parameter("subject", "reference", "subject", IndexRows("subject"), SUBJECTS, identifiers="subject:identifier"),
-        _parameter("type", "token", "type", IndexRows("type")),
+        _parameter("type", "token", "type", IndexRows("type"), texts="type:text"),
     ],
 )

@@ -7,10 +7,10 @@ from functools import partial
 from ledger.charge_item import ChargeItem
 from mappers.extension_leaves import Extension, Extensions, ServerAmount, TrueFlag
 from mappers.extensions import CHARGE_AMOUNT, CHARGE_UNPRICED
-from mappers.index_rows import References, Tokens
+from mappers.index_rows import References, Texts, Tokens
 from mappers.leaves import First, Inside, LocalId, MoneyAmount, Number, Plain, Required, Segment
 from mappers.mapper import Mapper
-from mappers.resource import official, own
+from mappers.resource import IDENTIFIERS, identifier_of, official, own
 from storage.search_parameters import (
     CodeColumn,
     DateColumns,
@@ -61,11 +61,14 @@ CHARGE_ITEM = Mapper(
         ),
     ],
     index=[
-        Tokens("identifier", "identifier[]", "value"),
+        *IDENTIFIERS,
         Tokens("code", "code.coding[]", "code"),
+        Texts("code:text", "code"),
         Tokens("performer-function", "performer[].function.coding[]", "code"),
+        Texts("performer-function:text", "performer[].function"),
         References("performer-actor", "performer[].actor"),
         References("service", "service[]"),
+        Tokens("account:identifier", "account[].identifier", "value"),
         Tokens("context:identifier", "context.identifier", "value"),
         Tokens("enterer:identifier", "enterer.identifier", "value"),
         Tokens("performer-actor:identifier", "performer[].actor.identifier", "value"),
@@ -75,8 +78,15 @@ CHARGE_ITEM = Mapper(
         Tokens("subject:identifier", "subject.identifier", "value"),
     ],
     search_parameters=[
-        _parameter("account", "reference", "account", LocalIdColumn("account_id", "Account"), "Account"),
-        _parameter("code", "token", "code", IndexRows("code")),
+        _parameter(
+            "account",
+            "reference",
+            "account",
+            LocalIdColumn("account_id", "Account"),
+            "Account",
+            identifiers="account:identifier",
+        ),
+        _parameter("code", "token", "code", IndexRows("code"), texts="code:text"),
         _parameter(
             "context",
             "reference",
@@ -90,7 +100,7 @@ CHARGE_ITEM = Mapper(
             "enterer", "reference", "enterer", ReferenceColumn("enterer"), ENTERERS, identifiers="enterer:identifier"
         ),
         _parameter("factor-override", "number", "factorOverride", NumberColumn("factor_override")),
-        _parameter("identifier", "token", "identifier", IndexRows("identifier")),
+        identifier_of("ChargeItem"),
         _parameter("occurrence", "date", "occurrence", DateColumns("occurrence", "occurrence_date_time")),
         _parameter(
             "patient",
@@ -108,7 +118,13 @@ CHARGE_ITEM = Mapper(
             PERFORMERS,
             identifiers="performer-actor:identifier",
         ),
-        _parameter("performer-function", "token", "performer.function", IndexRows("performer-function")),
+        _parameter(
+            "performer-function",
+            "token",
+            "performer.function",
+            IndexRows("performer-function"),
+            texts="performer-function:text",
+        ),
         _parameter(
             "performing-organization",
             "reference",

@@ -13,7 +13,7 @@ from mappers.reading import Reading
 from mappers.references import put_segment, take_segment
 from mappers.residue import Element, drop_empty_end, move_behind
 
-IndexKind = Literal["token", "reference", "uri", "string"]
+IndexKind = Literal["token", "reference", "uri", "string", "text"]
 Rows = list[IndexRow]
 Position = tuple[int, ...]
 
@@ -73,22 +73,27 @@ class _Items(ABC):
             del element[key]
 
     def put(self, document: Element, row: IndexRow) -> bool:
-        left_empty = False
-        element: Any = document
-        positions = iter(row.position)
-        for key, repeats in self._steps:
-            if repeats:
-                items = element.setdefault(key, [])
-                position = next(positions)
-                if position >= len(items):
-                    left_empty |= _make_room(items, position)
-                element = items[position]
-            else:
-                element = element.setdefault(key, {})
+        left_empty, element = self._reach(document, row.position)
         remained = list(element) if element else ()
         self._put_item(element, row)
         move_behind(element, remained)
         return left_empty
+
+    def _reach(self, document: Element, position: Position) -> tuple[bool, Element]:
+        """The element at the position, made where it is not there; and whether that left a place before it empty."""
+        left_empty = False
+        element: Any = document
+        positions = iter(position)
+        for key, repeats in self._steps:
+            if repeats:
+                items = element.setdefault(key, [])
+                at = next(positions)
+                if at >= len(items):
+                    left_empty |= _make_room(items, at)
+                element = items[at]
+            else:
+                element = element.setdefault(key, {})
+        return left_empty, element
 
     @abstractmethod
     def _take_item(self, item: Element, position: Position, rows: Rows, reading: Reading) -> None: ...
@@ -137,6 +142,70 @@ class References(_Items):
 
     def _put_item(self, item: Element, row: IndexRow) -> None:
         put_segment(item, row.value)
+
+
+class Texts(_Items):
+    """What is said in words beside a code: `text` of a CodeableConcept and `display` of its codings.
+
+    The text stands at the position of the concept, a display behind it at that of its coding.
+    """
+
+    __slots__ = ("_depth",)
+
+    kind: ClassVar[IndexKind] = "text"
+
+    def __init__(self, parameter: str, path: str) -> None:
+        super().__init__(parameter, path, "text", "coding[].display")
+        self._depth = path.count("[]")
+
+    def _take_item(self, item: Element, position: Position, rows: Rows, reading: Reading) -> None:  # noqa: ARG002
+        text = item.pop("text", None)
+        if text is not None:
+            rows.append(IndexRow(self.parameter, position, None, None, text))
+        codings = item.get("coding", ())
+        for index, coding in enumerate(codings):
+            display = coding.pop("display", None)
+            if display is not None:
+                rows.append(IndexRow(self.parameter, (*position, index), None, None, display))
+        if codings:
+            drop_empty_end(codings)
+            if not codings:
+                del item["coding"]
+
+    def put(self, document: Element, row: IndexRow) -> bool:
+        # A coding says its system and code before its display, and a concept its codings before its text.
+        left_empty, concept = self._reach(document, row.position[: self._depth])
+        if len(row.position) == self._depth:
+            concept["text"] = row.text
+            return left_empty
+        codings = concept.setdefault("coding", [])
+        left_empty |= _make_room(codings, row.position[-1])
+        codings[row.position[-1]]["display"] = row.text
+        if "text" in concept:
+            move_behind(concept, ["text"])
+        return left_empty
+
+    def _put_item(self, item: Element, row: IndexRow) -> None:
+        raise AssertionError(f"{row} is put back into {item} by its position")
+
+
+class Displays(_Items):
+    """The `display` of codings that stand by themselves."""
+
+    __slots__ = ()
+
+    kind: ClassVar[IndexKind] = "text"
+
+    def __init__(self, parameter: str, path: str) -> None:
+        super().__init__(parameter, path, "display")
+
+    def _take_item(self, item: Element, position: Position, rows: Rows, reading: Reading) -> None:  # noqa: ARG002
+        display = item.pop("display", None)
+        if display is not None:
+            rows.append(IndexRow(self.parameter, position, None, None, display))
+
+    def _put_item(self, item: Element, row: IndexRow) -> None:
+        item["display"] = row.text
 
 
 class Profiles:

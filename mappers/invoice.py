@@ -8,10 +8,10 @@ from ledger.invoice import Invoice, InvoiceLine, PayerShare, PriceComponent
 from mappers.children import Child, Children
 from mappers.extension_leaves import Extension, Extensions, Repeated, ServerAmount
 from mappers.extensions import CREDIT_OF, INVOICE_DUE, INVOICE_DUE_DATE, INVOICE_SETTLED, PAYER_SHARE
-from mappers.index_rows import References, Tokens
+from mappers.index_rows import References, Texts, Tokens
 from mappers.leaves import First, Inside, LocalId, MoneyAmount, Number, Plain, Required, Segment
 from mappers.mapper import Mapper
-from mappers.resource import official, own
+from mappers.resource import IDENTIFIERS, identifier_of, official, own
 from storage.search_parameters import (
     ChildColumn,
     CodeColumn,
@@ -86,16 +86,27 @@ INVOICE = Mapper(
         ),
     ],
     index=[
-        Tokens("identifier", "identifier[]", "value"),
+        *IDENTIFIERS,
         Tokens("type", "type.coding[]", "code"),
+        Texts("type:text", "type"),
         Tokens("participant-role", "participant[].role.coding[]", "code"),
+        Texts("participant-role:text", "participant[].role"),
         References("participant", "participant[].actor"),
+        Tokens("account:identifier", "account.identifier", "value"),
         Tokens("issuer:identifier", "issuer.identifier", "value"),
         Tokens("participant:identifier", "participant[].actor.identifier", "value"),
+        Tokens("recipient:identifier", "recipient.identifier", "value"),
         Tokens("subject:identifier", "subject.identifier", "value"),
     ],
     search_parameters=[
-        _parameter("account", "reference", "account", LocalIdColumn("account_id", "Account"), "Account"),
+        _parameter(
+            "account",
+            "reference",
+            "account",
+            LocalIdColumn("account_id", "Account"),
+            "Account",
+            identifiers="account:identifier",
+        ),
         own(
             "Invoice",
             "charge",
@@ -106,7 +117,7 @@ INVOICE = Mapper(
             description="A charge that a line of the invoice is about.",
         ),
         _parameter("date", "date", "date", DateColumns("date")),
-        _parameter("identifier", "token", "identifier", IndexRows("identifier")),
+        identifier_of("Invoice"),
         _parameter(
             "issuer", "reference", "issuer", ReferenceColumn("issuer"), "Organization", identifiers="issuer:identifier"
         ),
@@ -118,7 +129,13 @@ INVOICE = Mapper(
             PARTICIPANTS,
             identifiers="participant:identifier",
         ),
-        _parameter("participant-role", "token", "participant.role", IndexRows("participant-role")),
+        _parameter(
+            "participant-role",
+            "token",
+            "participant.role",
+            IndexRows("participant-role"),
+            texts="participant-role:text",
+        ),
         _parameter(
             "patient",
             "reference",
@@ -128,7 +145,12 @@ INVOICE = Mapper(
             identifiers="subject:identifier",
         ),
         _parameter(
-            "recipient", "reference", "recipient", ReferenceColumn("recipient"), "Organization Patient RelatedPerson"
+            "recipient",
+            "reference",
+            "recipient",
+            ReferenceColumn("recipient"),
+            "Organization Patient RelatedPerson",
+            identifiers="recipient:identifier",
         ),
         _parameter("status", "token", "status", CodeColumn("status", "http://hl7.org/fhir/invoice-status")),
         _parameter(
@@ -141,6 +163,6 @@ INVOICE = Mapper(
         ),
         _parameter("totalgross", "quantity", "totalGross", MoneyColumns("total_gross")),
         _parameter("totalnet", "quantity", "totalNet", MoneyColumns("total_net")),
-        _parameter("type", "token", "type", IndexRows("type")),
+        _parameter("type", "token", "type", IndexRows("type"), texts="type:text"),
     ],
 )

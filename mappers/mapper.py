@@ -100,6 +100,13 @@ class Mapper(Generic[R]):
         document["resourceType"], document["id"] = self.resource_type, record.id
         return {key: document[key] for key in sorted(document, key=_ranks(self.resource_type).__getitem__)}
 
+    def without_columns(self, record: R) -> Element:
+        """What is not in typed columns: the residue and the values of index rows, places held open left as they are."""
+        document = decode_residue(record.residue)
+        for row in record.index:
+            self._index[row.parameter].put(document, row)
+        return document
+
     def _drop_places(self, document: Element) -> None:
         for key in self._repeating_keys & document.keys():
             document[key] = without_places(document[key])

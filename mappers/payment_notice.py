@@ -5,10 +5,10 @@ from __future__ import annotations
 from functools import partial
 
 from ledger.payment_notice import PaymentNotice
-from mappers.index_rows import Tokens
+from mappers.index_rows import Texts, Tokens
 from mappers.leaves import Inside, LocalId, MoneyAmount, Plain, Required, Segment
 from mappers.mapper import Mapper
-from mappers.resource import official
+from mappers.resource import IDENTIFIERS, identifier_of, official
 from storage.search_parameters import CodeColumn, DateColumns, IndexRows, ReferenceColumn
 
 _parameter = partial(official, "PaymentNotice")
@@ -28,16 +28,19 @@ PAYMENT_NOTICE = Mapper(
         Inside("amount", MoneyAmount("amount")),
     ],
     index=[
-        Tokens("identifier", "identifier[]", "value"),
+        *IDENTIFIERS,
         Tokens("payment-status", "paymentStatus.coding[]", "code"),
+        Texts("payment-status:text", "paymentStatus"),
         Tokens("provider:identifier", "provider.identifier", "value"),
         Tokens("request:identifier", "request.identifier", "value"),
         Tokens("response:identifier", "response.identifier", "value"),
     ],
     search_parameters=[
         _parameter("created", "date", "created", DateColumns("created")),
-        _parameter("identifier", "token", "identifier", IndexRows("identifier")),
-        _parameter("payment-status", "token", "paymentStatus", IndexRows("payment-status")),
+        identifier_of("PaymentNotice"),
+        _parameter(
+            "payment-status", "token", "paymentStatus", IndexRows("payment-status"), texts="payment-status:text"
+        ),
         _parameter(
             "provider",
             "reference",

@@ -14,12 +14,11 @@ from mappers.extensions import PAYMENT_ACCOUNT, PAYMENT_METHOD, PAYMENT_REFUNDED
 from mappers.index_rows import Tokens
 from mappers.leaves import First, Inside, LocalId, MoneyAmount, Plain, Required, Segment
 from mappers.mapper import Mapper
-from mappers.resource import official, own
+from mappers.resource import IDENTIFIERS, identifier_of, official, own
 from storage.search_parameters import (
     ChildColumn,
     CodeColumn,
     DateColumns,
-    IndexRows,
     LocalIdColumn,
     Places,
     ReferenceColumn,
@@ -68,7 +67,8 @@ PAYMENT_RECONCILIATION = Mapper(
         ),
     ],
     index=[
-        Tokens("identifier", "identifier[]", "value"),
+        *IDENTIFIERS,
+        Tokens("payment-issuer:identifier", "paymentIssuer.identifier", "value"),
         Tokens("request:identifier", "request.identifier", "value"),
         Tokens("requestor:identifier", "requestor.identifier", "value"),
     ],
@@ -90,7 +90,7 @@ PAYMENT_RECONCILIATION = Mapper(
         ),
         _parameter("created", "date", "created", DateColumns("created")),
         _parameter("disposition", "string", "disposition", TextColumn("disposition")),
-        _parameter("identifier", "token", "identifier", IndexRows("identifier")),
+        identifier_of("PaymentReconciliation"),
         own(
             "PaymentReconciliation",
             "invoice",
@@ -101,7 +101,14 @@ PAYMENT_RECONCILIATION = Mapper(
             description="An invoice that a detail of the payment is about.",
         ),
         _parameter("outcome", "token", "outcome", CodeColumn("outcome", "http://hl7.org/fhir/remittance-outcome")),
-        _parameter("payment-issuer", "reference", "paymentIssuer", ReferenceColumn("payment_issuer"), "Organization"),
+        _parameter(
+            "payment-issuer",
+            "reference",
+            "paymentIssuer",
+            ReferenceColumn("payment_issuer"),
+            "Organization",
+            identifiers="payment-issuer:identifier",
+        ),
         _parameter(
             "request", "reference", "request", ReferenceColumn("request"), "Task", identifiers="request:identifier"
         ),

@@ -25,12 +25,11 @@ from storage.search_sql import SortKey
 PARAMETERS_MAX = 100
 SORT_PARAMETERS_MAX = 5
 
-RESULT_PARAMETERS = ("_count", "_elements", "_sort", "_summary", "_total")
+RESULT_PARAMETERS = ("_contained", "_count", "_elements", "_sort", "_summary", "_total")
 FORM_PARAMETERS = ("_format", "_pretty")
 """How the answer is written down, which is not for the search to say."""
 
 NOT_SUPPORTED = (
-    "_contained",
     "_containedType",
     "_content",
     "_filter",
@@ -39,6 +38,8 @@ NOT_SUPPORTED = (
     "_text",
     "_type",
 )
+
+CONTAINED_TOO = ("true", "both")
 
 TOTALS = ("none", "estimate", "accurate")
 SUMMARIES = ("true", "text", "data", "count", "false")
@@ -176,6 +177,9 @@ class _Reading:
             self._refuse(name, "it may be given once")
             return
         self._results[name] = value
+        if name == "_contained" and value in CONTAINED_TOO:
+            self._ignore("search-not-supported", "Contained resources are not searched; send _contained=false.")
+            return
         try:
             applied = self._applied_result(name, value)
         except ValueRefusedError as error:
@@ -194,6 +198,8 @@ class _Reading:
                 self._sort = tuple(key for each in value.split(",") for key in self._sort_keys(each))
             case "_elements":
                 self._elements = _elements(self._context.resource_type, value)
+            case "_contained":
+                _one_of(value, ("false", *CONTAINED_TOO))
             case "_total":
                 _one_of(value, TOTALS)
             case "_summary":
@@ -206,11 +212,7 @@ class _Reading:
         parameter = self._context.parameters.get(code)
         if parameter is None:
             raise ValueRefusedError(f"{shown(code)} is no search parameter of {self._context.resource_type}")
-        keys = sort_keys(parameter, descending=descending)
-        if not keys:
-            sortable = [each.code for each in self._context.parameters.values() if sort_keys(each)]
-            raise ValueRefusedError(f"{code} can have several values; sort by one of {', '.join(sorted(sortable))}")
-        return keys
+        return sort_keys(self._context, parameter, descending=descending)
 
     def finish(self) -> SearchRequest:
         summary = cast(Summary, self._results.get("_summary", "false"))

@@ -31,6 +31,7 @@ from storage.search_criteria import (
     either,
     every,
     in_index,
+    in_index_together,
     matched,
     negated,
     one_of,
@@ -52,7 +53,7 @@ from storage.search_parameters import (
     SearchParameter,
     TextColumn,
 )
-from storage.search_sql import SortKey
+from storage.search_sql import OneOfMany, Place, SortKey
 
 VALUES_MAX = 500
 RANGES_MAX = 20
@@ -63,7 +64,7 @@ MODIFIERS: dict[str, tuple[str, ...]] = {
     "string": ("exact", "contains"),
     "uri": ("below",),
 }
-"""The modifiers of each type of parameter, besides `missing` on all and a resource type on references."""
+"""The modifiers of each type of parameter, besides those that depend on the element (see `modifiers_of`)."""
 
 _PREFIXES = frozenset(get_args(Prefix))
 
@@ -93,6 +94,12 @@ def criterion_of(context: SearchContext, parameter: SearchParameter, modifier: s
     if modifier == "identifier" and parameter.identifiers:
         tokens = [_read_token(value) for value in _alternatives(text, VALUES_MAX)]
         return in_index(parameter.identifiers, _indexed_tokens(tokens))
+    if modifier == "text" and parameter.texts:
+        return in_index(
+            parameter.texts, _starting("text", [unescaped(each) for each in _alternatives(text, RANGES_MAX)])
+        )
+    if modifier == "of-type" and parameter.identifier_types:
+        return either(*(_of_type(parameter, value) for value in _alternatives(text, RANGES_MAX)))
     if parameter.type == "reference":
         return _reference(context, parameter, modifier, _alternatives(text, VALUES_MAX))
     if modifier and modifier not in MODIFIERS.get(parameter.type, ()):
@@ -113,8 +120,8 @@ def criterion_of(context: SearchContext, parameter: SearchParameter, modifier: s
             return either(*(_quantity(parameter, value) for value in _alternatives(text, RANGES_MAX)))
 
 
-def sort_keys(parameter: SearchParameter, *, descending: bool = False) -> tuple[SortKey, ...]:
-    """What to sort by; nothing where the parameter repeats. Amounts sort by currency first."""
+def sort_keys(context: SearchContext, parameter: SearchParameter, *, descending: bool) -> tuple[SortKey, ...]:
+    """What to sort by. Amounts sort by currency first; of repeating values counts the one that comes first."""
     match parameter.served_by:
         case DateColumns(name):
             return (SortKey(f"{name}_low", descending), SortKey(f"{name}_high", descending, is_end=True))
@@ -122,10 +129,20 @@ def sort_keys(parameter: SearchParameter, *, descending: bool = False) -> tuple[
             return (SortKey(f"{name}_currency", descending), SortKey(f"{name}_minor", descending))
         case QuantityColumns(name):
             return (SortKey(f"{name}_value", descending),)
-        case IndexRows() | ChildColumn() | Places():
-            return ()
+        case IndexRows() | ChildColumn() as place:
+            return (_one_of_many((place,), context, parameter, descending=descending),)
+        case Places(places):
+            return (_one_of_many(places, context, parameter, descending=descending),)
         case column:
             return (SortKey(column.name, descending),)
+
+
+def _one_of_many(
+    places: tuple[Place, ...], context: SearchContext, parameter: SearchParameter, *, descending: bool
+) -> SortKey:
+    is_narrowed = isinstance(parameter.served_by, ChildColumn | Places) or _is_narrowed(context, parameter)
+    types = parameter.targets if parameter.type == "reference" and is_narrowed else ()
+    return SortKey(OneOfMany(places, descending, types), descending)
 
 
 def _alternatives(text: str, at_most: int) -> list[str]:
@@ -139,12 +156,14 @@ def _alternatives(text: str, at_most: int) -> list[str]:
 
 def modifiers_of(parameter: SearchParameter) -> tuple[str, ...]:
     """The modifiers of a parameter, `[type]` for a resource type."""
-    of_reference = (*(("identifier",) if parameter.identifiers else ()), "[type]")
-    return (
-        *MODIFIERS.get(parameter.type, ()),
-        "missing",
-        *(of_reference if parameter.type == "reference" else ()),
-    )
+    of_element = {
+        "text": bool(parameter.texts),
+        "of-type": bool(parameter.identifier_types),
+        "missing": True,
+        "identifier": bool(parameter.identifiers),
+        "[type]": parameter.type == "reference",
+    }
+    return (*MODIFIERS.get(parameter.type, ()), *(name for name, there in of_element.items() if there))
 
 
 def _modifiers_of(parameter: SearchParameter) -> str:
@@ -162,7 +181,8 @@ def _has_value(context: SearchContext, parameter: SearchParameter) -> Criterion:
     types = parameter.targets if _is_narrowed(context, parameter) else ()
     match parameter.served_by:
         case IndexRows(rows):
-            return in_index(rows, any_reference_to("value", types) if types else EVERYTHING)
+            found = in_index(rows, any_reference_to("value", types) if types else EVERYTHING)
+            return either(found, in_index(parameter.texts, EVERYTHING)) if parameter.texts else found
         case ReferenceColumn(name):
             return any_reference_to(name, types)
         case ChildColumn() | Places() as places:
@@ -242,6 +262,18 @@ def _indexed_tokens(tokens: list[tuple[str | None, str]]) -> Criterion:
     return either(*criteria)
 
 
+def _of_type(parameter: SearchParameter, value: str) -> Criterion:
+    """`system|code|value`: an identifier that has this value, and this type."""
+    assert isinstance(parameter.served_by, IndexRows), "identifiers are kept in index rows"
+    parts = split_parts(value)
+    if len(parts) != 3 or not (parts[1] and parts[2]):
+        raise ValueRefusedError(f"{shown(value)} is not of the form system|code|value")
+    system, code, identifier = parts
+    of_type = _indexed_tokens([(system, code)])
+    has_value = compared("value", "=", identifier)
+    return in_index_together(parameter.served_by.parameter, has_value, parameter.identifier_types, of_type)
+
+
 def _codes(column: str, bound_system: str, tokens: list[tuple[str | None, str]]) -> Criterion:
     of_system = [code for system, code in tokens if system is None or system == bound_system]
     if "" in of_system:
@@ -280,12 +312,26 @@ def _string(parameter: SearchParameter, modifier: str, values: list[str]) -> Cri
 
 def _text_criterion(column: str, modifier: str, texts: list[str]) -> Criterion:
     if modifier == "exact":
-        return one_of(column, texts)
-    folded = [fold(text) for text in texts]
-    if not all(folded):
+        # The index is of folded texts.
+        return either(*(every(matched(column, "starts", text, folded=True), _same(column, text)) for text in texts))
+    if modifier == "contains":
+        return either(*(matched(column, "contains", text, folded=True) for text in _with_letters(texts)))
+    return _starting(column, texts)
+
+
+def _same(column: str, text: str) -> Criterion:
+    return compared(column, "=", text)
+
+
+def _starting(column: str, texts: list[str]) -> Criterion:
+    """A text that starts with one of these, whatever the case and the accents."""
+    return either(*(matched(column, "starts", text, folded=True) for text in _with_letters(texts)))
+
+
+def _with_letters(texts: list[str]) -> list[str]:
+    if not all(map(fold, texts)):
         raise ValueRefusedError("there is no letter to look for")
-    how = "contains" if modifier == "contains" else "starts"
-    return either(*(matched(column, how, text, folded=True) for text in folded))  # type: ignore[arg-type]
+    return texts
 
 
 def _date(context: SearchContext, parameter: SearchParameter, value: str) -> Criterion:

@@ -65,6 +65,14 @@ def refusal_of(error: psycopg.Error) -> Refusal | None:
                 "",
                 "too-costly",
             )
+        case errors.ProgramLimitExceeded():
+            return refuse(
+                Category.RULE_BROKEN,
+                "text-too-long",
+                "A text that searches find (an identifier, code, reference or URI) is longer than about 2,000 bytes.",
+                "",
+                "too-long",
+            )
         case errors.NumericValueOutOfRange():
             return refuse(Category.RULE_BROKEN, "amount-too-large", "A sum would leave the range of amounts.")
         case _:

@@ -179,7 +179,7 @@ class ResourceRows:
         self._id_at, self._version_at = self._shape.columns.index("id"), self._shape.columns.index("version")
         self._select_index = Statement(
             made_of_tables(
-                f"SELECT id, parameter, position, system, value FROM {kept.index.fullname} "
+                f"SELECT id, parameter, position, system, value, text FROM {kept.index.fullname} "
                 "WHERE tenant_id = $1 AND id = ANY($2::text[]) ORDER BY id, parameter, position"
             )
         )
@@ -195,7 +195,9 @@ class ResourceRows:
     def _insert_index(self, tx: Transaction, record: Resource) -> None:
         for row in record.index:
             position = "{" + ",".join(map(str, row.position)) + "}"
-            tx.add(self._index_insert, (tx.tenant_id, record.id, row.parameter, position, row.system, row.value))
+            tx.add(
+                self._index_insert, (tx.tenant_id, record.id, row.parameter, position, row.system, row.value, row.text)
+            )
 
     def update(self, tx: Transaction, record: Resource, previous: Resource) -> None:
         """Write the columns anew; parts that did not change stay as they are."""
@@ -233,8 +235,8 @@ class ResourceRows:
 
     def records(self, results: Sequence[list[Row]]) -> dict[str, Resource]:
         index: defaultdict[str, list[IndexRow]] = defaultdict(list)
-        for resource_id, parameter, position, system, value in results[1]:
-            index[resource_id].append(IndexRow(parameter, tuple(position), system, value))
+        for resource_id, parameter, position, system, value, text in results[1]:
+            index[resource_id].append(IndexRow(parameter, tuple(position), system, value, text))
         records = {}
         for row in results[0]:
             values = self._shape.fields(row)

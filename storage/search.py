@@ -166,8 +166,10 @@ def _page_statement(
     selected = ", ".join(
         ["r.id", "r.version", *(f"{key.column} AS {name}" for key, name in zip(keys, names, strict=False))]
     )
+    joined = "".join(conditions.joined(key.column, number) for number, key in enumerate(sort))
     found = [
-        f"(SELECT {selected} FROM {conditions.table.fullname} AS r WHERE r.tenant_id = $1 AND {where}{section}"
+        f"(SELECT {selected} FROM {conditions.table.fullname} AS r{joined}"
+        f" WHERE r.tenant_id = $1 AND {where}{section}"
         f" ORDER BY {ordering(keys)} LIMIT {limit})"
         for where in wheres
         for section in sections
@@ -188,9 +190,9 @@ def _keys(conditions: Conditions, sort: tuple[SortKey, ...], nulls: tuple[bool, 
     keys = []
     for number, key in enumerate(sort):
         is_null = nulls is None or (number < len(nulls) and nulls[number])
-        value = None if is_null else conditions.parameter(conditions.of_type(key.column))
+        value = None if is_null else conditions.parameter(conditions.type_of(key.column))
         nullable = conditions.is_nullable(key.column) and not key.is_end
-        keys.append(Key(conditions.column(key.column), key.descending, nullable, value))
+        keys.append(Key(conditions.sorted_by(key.column, number), key.descending, nullable, value))
     return keys
 
 

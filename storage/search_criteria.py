@@ -60,7 +60,10 @@ class Absent:
 
 @dataclass(frozen=True, slots=True)
 class Matched:
-    """A text column that starts with the next value, or contains it; `folded`: whatever the case and the accents."""
+    """A text column that starts with the next value, or contains it; `folded`: whatever the case and the accents.
+
+    An index serves it where a column with the folded beginnings of its texts stands beside it.
+    """
 
     column: str
     how: Literal["starts", "contains"]
@@ -86,6 +89,16 @@ class InIndex:
 
     parameter: str
     condition: Shape
+
+
+@dataclass(frozen=True, slots=True)
+class InIndexTogether:
+    """An index row of the parameter, and one of the other parameter in the same item, for which the conditions hold."""
+
+    parameter: str
+    condition: Shape
+    other: str
+    other_condition: Shape
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +169,7 @@ Shape = (
     | BeforeHorizon
     | AmountCompared
     | InIndex
+    | InIndexTogether
     | InChild
     | Among
     | Refers
@@ -228,6 +242,11 @@ def in_index(parameter: str, criterion: Criterion) -> Criterion:
     return Criterion(InIndex(parameter, criterion.shape), criterion.values)
 
 
+def in_index_together(parameter: str, criterion: Criterion, other: str, other_criterion: Criterion) -> Criterion:
+    shape = InIndexTogether(parameter, criterion.shape, other, other_criterion.shape)
+    return Criterion(shape, (*criterion.values, *other_criterion.values))
+
+
 def in_child(table: str, criterion: Criterion) -> Criterion:
     return Criterion(InChild(table, criterion.shape), criterion.values)
 
@@ -275,6 +294,8 @@ def arms(*criteria: Criterion) -> Criterion:
 
 
 def negated(criterion: Criterion) -> Criterion:
+    if isinstance(criterion.shape, Present):
+        return absent(criterion.shape.column)
     return Criterion(Not(criterion.shape), criterion.values)
 
 
@@ -283,7 +304,7 @@ def is_pointed(shape: Shape) -> bool:
     match shape:
         case Compared(column, "=") | OneOf(column):
             return column not in _FEW_CODES
-        case InIndex(_, condition) | InChild(_, condition):
+        case InIndex(_, condition) | InChild(_, condition) | InIndexTogether(_, condition):
             return is_pointed(condition)
         case Refers(condition=condition) | ReferredBy(condition=condition):
             return is_pointed(condition)

@@ -1,4 +1,4 @@
-"""Text without case and accents, the same in SQL and in Python: how FHIR compares strings by default.
+"""Text without case and accents: how FHIR compares strings by default. In SQL it is `billing.fold`, letter by letter.
 
 https://hl7.org/fhir/R4/search.html#string. PostgreSQL knows no letters beyond ASCII in the byte-order collation, and an
 ICU collation is not on every server; so accents are what Unicode decomposes, and letters are mapped by a list.
@@ -18,14 +18,6 @@ def fold(text: str) -> str:
     """What a text is compared by."""
     decomposed = unicodedata.normalize("NFD", text)
     return "".join(each for each in decomposed if not _is_mark(each)).translate(_lower_letters())
-
-
-def folded_expression(sql: str) -> str:
-    """The SQL expression of `fold` for a text expression."""
-    marks = "".join(f"{chr(first)}-{chr(last)}" for first, last in _MARKS)
-    upper = "".join(map(chr, _lower_letters()))
-    lower = "".join(_lower_letters().values())
-    return f"translate(regexp_replace(normalize({sql}, NFD), '[{marks}]', '', 'g'), '{upper}', '{lower}')"
 
 
 def _is_mark(character: str) -> bool:

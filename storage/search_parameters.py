@@ -131,7 +131,8 @@ class SearchParameter:
     `targets` are the types that a reference may have; none means any. A parameter whose targets are fewer than its
     element allows (`patient`) finds only references to these. `url` is the canonical URL of its definition. A
     `description` is there where the definition is ours and not the specification's. `identifiers` are the index rows
-    that hold the identifiers by which references are made.
+    that hold the identifiers by which references are made, `texts` those that hold what is said in words beside a
+    token, and `identifier_types` those that hold the types of identifiers.
     """
 
     code: str
@@ -142,6 +143,8 @@ class SearchParameter:
     url: str = ""
     description: str = ""
     identifiers: str = ""
+    texts: str = ""
+    identifier_types: str = ""
 
     @property
     def comparators(self) -> tuple[str, ...]:

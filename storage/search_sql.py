@@ -25,6 +25,7 @@ from storage.search_criteria import (
     Every,
     InChild,
     InIndex,
+    InIndexTogether,
     Matched,
     Not,
     OneInstant,
@@ -36,25 +37,37 @@ from storage.search_criteria import (
     after_all_with,
     is_pointed,
 )
-from storage.search_folding import folded_expression
 from storage.search_horizon import HORIZON
 from storage.search_parameters import ChildColumn, IndexRows, LocalIdColumn, ReferenceColumn
 from storage.tables import metadata
+from storage.tables.metadata import FOLDED_CHARACTERS, SCHEMA
+
+Place = ReferenceColumn | LocalIdColumn | IndexRows | ChildColumn
+
+
+@dataclass(frozen=True, slots=True)
+class OneOfMany:
+    """The least or the greatest of the values that a resource has in places; with types, of references to these."""
+
+    places: tuple[Place, ...]
+    greatest: bool
+    types: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class SortKey:
-    """A column to sort by. What has no value comes last in ascending order, and first in descending order.
+    """A column to sort by, or one of many values. What has none comes last in ascending order, first in descending.
 
     `is_end`: the other end of what the column before begins, and so NULL only where that is.
     """
 
-    column: str
+    column: str | OneOfMany
     descending: bool = False
     is_end: bool = False
 
     @property
     def reversed(self) -> SortKey:
+        # The same value of many: it is the same order, read from its end.
         return SortKey(self.column, not self.descending, self.is_end)
 
 
@@ -89,19 +102,45 @@ class Conditions:
                 written = [f"{each} AND {condition}" for each in written]
         return written if written is not None else [" AND ".join(before) or "TRUE"]
 
-    def column(self, name: str) -> str:
-        return f'{self._alias}."{self.table.c[name].name}"'
+    def sorted_by(self, column: str | OneOfMany, number: int) -> str:
+        """What to sort by. One of many values is to be joined as `joined` writes it, under the same number."""
+        return f"s{number}.value" if isinstance(column, OneOfMany) else f'{self._alias}."{self.table.c[column].name}"'
 
-    def of_type(self, name: str) -> str:
-        return sql_type(self.table.c[name])
+    def joined(self, column: str | OneOfMany, number: int) -> str:
+        if not isinstance(column, OneOfMany):
+            return ""
+        values = [self._one_of_many(place, column) for place in column.places]
+        value = f"{'greatest' if column.greatest else 'least'}({', '.join(values)})" if len(values) > 1 else values[0]
+        # It is worked out once for each row, not wherever it is used.
+        return f" CROSS JOIN LATERAL (SELECT {value} AS value OFFSET 0) AS s{number}"
 
-    def is_nullable(self, name: str) -> bool:
-        return bool(self.table.c[name].nullable)
+    def _one_of_many(self, place: Place, wanted: OneOfMany) -> str:
+        """The value in one place; references to resources of ours as those to others are written."""
+        if isinstance(place, ReferenceColumn | LocalIdColumn):
+            value = _as_reference(place, self._alias)
+            return f"CASE WHEN {_is_to(value, wanted.types)} THEN {value} END" if wanted.types else value
+        inner, is_index = self._another_alias(), isinstance(place, IndexRows)
+        name = f"{self.table.name}_index" if isinstance(place, IndexRows) else place.table
+        rows = metadata.tables[f"{self.table.schema}.{name}"]
+        value = f"{inner}.value" if isinstance(place, IndexRows) else _as_reference(place.column, inner)
+        where = f"{inner}.tenant_id = $1 AND {inner}.{'id' if is_index else parent_key(rows)} = {self._alias}.id"
+        if isinstance(place, IndexRows):
+            where += f" AND {inner}.parameter = '{place.parameter}'"
+        if wanted.types:
+            where += f" AND {_is_to(value, wanted.types)}"
+        function = "max" if wanted.greatest else "min"
+        return f"(SELECT {function}({value}) FROM {rows.fullname} AS {inner} WHERE {where})"
+
+    def type_of(self, column: str | OneOfMany) -> str:
+        return "text" if isinstance(column, OneOfMany) else sql_type(self.table.c[column])
+
+    def is_nullable(self, column: str | OneOfMany) -> bool:
+        return isinstance(column, OneOfMany) or bool(self.table.c[column].nullable)
 
     def _write(self, shape: Shape, table: sa.Table, alias: str) -> str:
         match shape:
-            case Compared(column, operator):
-                return f'{alias}."{column}" {operator} {self.parameter(sql_type(table.c[column]))}'
+            case Compared():
+                return self._compared(shape, table, alias)
             case OneOf(column, count):
                 texts = ", ".join(self.parameter("text") for _ in range(count))
                 return f'{alias}."{column}" = ANY({f"ARRAY[{texts}]" if count else self.parameter("text[]")})'
@@ -112,7 +151,7 @@ class Conditions:
             case Absent(column):
                 return f'{alias}."{table.c[column].name}" IS NULL'
             case Matched():
-                return self._matched(shape, alias)
+                return self._matched(shape, table, alias)
             case BeforeHorizon():
                 return f"{alias}.last_updated < {HORIZON}"
             case AmountCompared(name, operator):
@@ -122,6 +161,8 @@ class Conditions:
                 )
             case InIndex(parameter, condition):
                 return self._in_index(parameter, condition, table, alias)
+            case InIndexTogether():
+                return self._in_index_together(shape, table, alias)
             case InChild(name, condition):
                 return self._in_child(metadata.tables[f"{table.schema}.{name}"], condition, alias)
             case Among(conditions):
@@ -141,12 +182,41 @@ class Conditions:
         written = [self._write(condition, table, alias) for condition in conditions]
         return f"({word.join(written)})" if written else empty
 
-    def _matched(self, shape: Matched, alias: str) -> str:
-        text = f'{alias}."{shape.column}"'
-        if shape.folded:
-            text = folded_expression(text)
-        wanted = self.parameter("text")
-        return f"starts_with({text}, {wanted})" if shape.how == "starts" else f"strpos({text}, {wanted}) > 0"
+    def _compared(self, shape: Compared, table: sa.Table, alias: str) -> str:
+        value = self.parameter(sql_type(table.c[shape.column]))
+        written = f'{alias}."{shape.column}" {shape.operator} {value}'
+        near = f"{shape.column}_near"
+        if near not in table.c or shape.operator == "<>":
+            return written
+        # Numbers that are equal as floats may still differ, so the ends belong to what the index finds.
+        operator = f"{shape.operator[0]}=" if shape.operator != "=" else "="
+        return f'({alias}."{near}" {operator} {SCHEMA}.near({value}) AND {written})'
+
+    def _matched(self, shape: Matched, table: sa.Table, alias: str) -> str:
+        text, wanted = f'{alias}."{shape.column}"', self.parameter("text")
+        if not shape.folded:
+            return f"starts_with({text}, {wanted})" if shape.how == "starts" else f"strpos({text}, {wanted}) > 0"
+        whole, folded = f"{SCHEMA}.fold({text})", f"{SCHEMA}.fold({wanted})"
+        if shape.how == "contains":
+            return f"strpos({whole}, {folded}) > 0"
+        starts = f"starts_with({whole}, {folded})"
+        if f"{shape.column}_folded" not in table.c:
+            return starts
+        beginning, least = f'{alias}."{shape.column}_folded"', f"left({folded}, {FOLDED_CHARACTERS})"
+        # No text has the last of all characters, which means none.
+        return f"({beginning} >= {least} AND {beginning} < {least} || U&'\\+10FFFF' AND {starts})"
+
+    def _in_index_together(self, shape: InIndexTogether, table: sa.Table, alias: str) -> str:
+        index = metadata.tables[f"{table.fullname}_index"]
+        inner, other = self._another_alias(), self._another_alias()
+        where = self._write(shape.condition, index, inner)
+        return (
+            f"EXISTS (SELECT FROM {index.fullname} AS {inner} JOIN {index.fullname} AS {other}"
+            f" ON {other}.tenant_id = $1 AND {other}.id = {inner}.id AND {other}.parameter = '{shape.other}'"
+            f" AND {other}.position[1] = {inner}.position[1]"
+            f" WHERE {inner}.tenant_id = $1 AND {inner}.id = {alias}.id AND {inner}.parameter = '{shape.parameter}'"
+            f" AND {where} AND {self._write(shape.other_condition, index, other)})"
+        )
 
     def _in_index(self, parameter: str, condition: Shape, table: sa.Table, alias: str) -> str:
         index = metadata.tables[f"{table.fullname}_index"]
@@ -223,6 +293,18 @@ class Conditions:
 
     def _another_alias(self) -> str:
         return f"{self._alias}{next(self._aliases)}"
+
+
+def _as_reference(column: ReferenceColumn | LocalIdColumn, alias: str) -> str:
+    name = f'{alias}."{column.name}"'
+    return f"'{column.type}/' || {name}" if isinstance(column, LocalIdColumn) else name
+
+
+def _is_to(reference: str, types: Sequence[str]) -> str:
+    """Whether a reference is to one of the types, here or on another server."""
+    here = [f"({_begins_with(reference, each + '/')})" for each in types]
+    elsewhere = [f"strpos({reference}, '/{each}/') > 0" for each in types]
+    return f"({' OR '.join([*here, *elsewhere])})"
 
 
 def _begins_with(column: str, prefix: str) -> str:

@@ -9,9 +9,11 @@ from storage.tables.metadata import (
     Text,
     bounds,
     date_bounds,
+    found_where_present,
     index_table,
     metadata,
     money,
+    near,
     references,
     resource_table,
     tenant_id,
@@ -43,9 +45,11 @@ charge_item = resource_table(
     text("entered_date"),
     *date_bounds("entered_date"),
     sa.Column("quantity_value", sa.Numeric),
+    near("quantity_value"),
     text("quantity_system"),
     text("quantity_code"),
     sa.Column("factor_override", sa.Numeric),
+    near("factor_override"),
     *money("price_override"),
     text("account_id"),
     sa.Column("amount_minor", sa.BigInteger),
@@ -69,6 +73,19 @@ charge_item = resource_table(
         "tenant_id",
         "id",
         postgresql_where=sa.text("account_id IS NULL AND status = 'billable'"),
+    ),
+    *(
+        found_where_present("charge_item", *columns)
+        for columns in (
+            ("context",),
+            ("enterer",),
+            ("entered_date_low", "entered_date_high"),
+            ("performing_organization",),
+            ("requesting_organization",),
+            ("quantity_value_near",),
+            ("factor_override_near",),
+            ("price_override_currency", "price_override_minor"),
+        )
     ),
 )
 

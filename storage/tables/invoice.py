@@ -8,6 +8,7 @@ from storage.tables.metadata import (
     Text,
     child_table,
     date_bounds,
+    found_where_present,
     index_table,
     metadata,
     money,
@@ -44,6 +45,9 @@ invoice = resource_table(
     sa.Index(None, "tenant_id", "recipient", "id"),
     sa.Index(None, "tenant_id", "date_low", "date_high", "id"),
     sa.Index(None, "tenant_id", "status", "id"),
+    found_where_present("invoice", "issuer"),
+    found_where_present("invoice", "total_gross_currency", "total_gross_minor"),
+    found_where_present("invoice", "total_net_currency", "total_net_minor"),
 )
 
 invoice_index = index_table("invoice")

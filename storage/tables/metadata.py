@@ -13,6 +13,8 @@ from sqlalchemy.dialects import postgresql as pg
 
 SCHEMA = "billing"
 
+FOLDED_CHARACTERS = 100
+
 metadata = sa.MetaData(
     schema=SCHEMA,
     naming_convention={
@@ -73,6 +75,28 @@ def period_bounds(name: str, start: str, end: str) -> tuple[sa.Column[Any], sa.C
     )
 
 
+def folded(column: str) -> sa.Column[str]:
+    """The beginning of a text as searches compare it, without case and accents: no index holds a text of any length."""
+    expression = f"left({SCHEMA}.fold({column}), {FOLDED_CHARACTERS})"
+    return sa.Column(f"{column}_folded", Text, sa.Computed(expression, persisted=True))
+
+
+def near(column: str) -> sa.Column[float]:
+    """The number of a column as a float: under row-level security an index serves those, and none serves numeric."""
+    return sa.Column(f"{column}_near", sa.Double, sa.Computed(f"{SCHEMA}.near({column})", persisted=True))
+
+
+def found_where_present(table: str, *columns: str) -> sa.Index:
+    """An index for searches by what most resources do not have: it costs those nothing."""
+    return sa.Index(
+        f"{table}_{columns[0]}_found_idx",
+        "tenant_id",
+        *columns,
+        "id",
+        postgresql_where=sa.text(f"{columns[-1]} IS NOT NULL"),
+    )
+
+
 def resource_table(name: str, *columns: sa.Column[Any] | sa.Constraint | sa.Index) -> sa.Table:
     """The table of a resource type: what its record in `ledger` has, column by column."""
     return sa.Table(
@@ -86,6 +110,7 @@ def resource_table(name: str, *columns: sa.Column[Any] | sa.Constraint | sa.Inde
         *columns,
         residue(),
         sa.Index(None, "tenant_id", "last_updated", "id"),
+        found_where_present(name, "source"),
     )
 
 
@@ -101,12 +126,22 @@ def index_table(resource: str) -> sa.Table:
         sa.Column("position", pg.ARRAY(sa.SmallInteger), primary_key=True),
         text("system"),
         text("value"),
+        text("text"),
+        folded("text"),
         sa.ForeignKeyConstraint(
             ["tenant_id", "id"],
             [f"{SCHEMA}.{resource}.tenant_id", f"{SCHEMA}.{resource}.id"],
             ondelete="CASCADE",
         ),
         sa.Index(None, "tenant_id", "parameter", "value", "system", "id"),
+        sa.Index(
+            f"{name}_text_idx",
+            "tenant_id",
+            "parameter",
+            "text_folded",
+            "id",
+            postgresql_where=sa.text("text_folded IS NOT NULL"),
+        ),
     )
 
 

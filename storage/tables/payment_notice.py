@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-from storage.tables.metadata import date_bounds, index_table, money, references, resource_table, text
+from storage.tables.metadata import (
+    date_bounds,
+    found_where_present,
+    index_table,
+    money,
+    references,
+    resource_table,
+    text,
+)
 
 payment_notice = resource_table(
     "payment_notice",
@@ -25,6 +33,7 @@ payment_notice = resource_table(
     sa.Index(None, "tenant_id", "response", "id"),
     sa.Index(None, "tenant_id", "created_low", "created_high", "id"),
     sa.Index(None, "tenant_id", "status", "id"),
+    found_where_present("payment_notice", "provider"),
 )
 
 payment_notice_index = index_table("payment_notice")

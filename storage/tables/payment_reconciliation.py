@@ -4,7 +4,17 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-from storage.tables.metadata import child_table, date_bounds, index_table, money, references, resource_table, text
+from storage.tables.metadata import (
+    child_table,
+    date_bounds,
+    folded,
+    found_where_present,
+    index_table,
+    money,
+    references,
+    resource_table,
+    text,
+)
 
 payment_reconciliation = resource_table(
     "payment_reconciliation",
@@ -18,6 +28,7 @@ payment_reconciliation = resource_table(
     text("requestor"),
     text("outcome"),
     text("disposition"),
+    folded("disposition"),
     text("payment_date"),
     *money("payment_amount"),
     text("payment_identifier_system"),
@@ -31,6 +42,10 @@ payment_reconciliation = resource_table(
     sa.Index(None, "tenant_id", "status", "id"),
     sa.Index(None, "tenant_id", "payment_issuer", "id"),
     sa.Index(None, "tenant_id", "payment_account_id", "id"),
+    sa.Index(None, "tenant_id", "outcome", "id"),
+    found_where_present("payment_reconciliation", "request"),
+    found_where_present("payment_reconciliation", "requestor"),
+    found_where_present("payment_reconciliation", "disposition_folded"),
 )
 
 payment_reconciliation_index = index_table("payment_reconciliation")

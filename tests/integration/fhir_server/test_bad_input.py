@@ -9,7 +9,7 @@ import pytest
 
 from mappers.r4.json_text import decode
 from mappers.r4.validate import validate
-from tests.integration.serving import Hospital, Json, charge_item, row_counts
+from tests.integration.serving import Hospital, Json, body, charge_item, codes_of, row_counts
 
 FHIR_JSON = "application/fhir+json"
 CHARGE = json.dumps(charge_item("Account/a"))
@@ -222,3 +222,11 @@ async def test_a_strange_url_is_no_fault(hospital: Hospital, url: str) -> None:
     answer = await hospital.http.get(url)
     assert answer.status_code < 500
     assert decode(answer.content)["resourceType"] in {"OperationOutcome", "Bundle"}
+
+
+async def test_what_is_too_long_for_an_index_is_refused_as_that(hospital: Hospital) -> None:
+    value = "".join(chr(0x4E00 + number * 7919 % 20000) for number in range(5000))
+    answer = await hospital.http.post(
+        "Account", json={"resourceType": "Account", "status": "active", "identifier": [{"value": value}]}
+    )
+    assert (answer.status_code, codes_of(body(answer))) == (422, ["text-too-long"])

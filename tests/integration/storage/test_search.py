@@ -356,6 +356,10 @@ SORTS = [
     "_id",
     "-_id",
     "subject,-date,status",
+    "identifier",
+    "-identifier",
+    "participant,-identifier,date",
+    "-charge,type",
 ]
 
 
@@ -372,6 +376,11 @@ def mixed_invoices() -> list[Json]:
             elements["totalGross"] = money(total)
         if subject := subjects[number % 4]:
             elements["subject"] = {"reference": subject}
+        if number % 3:
+            elements["identifier"] = [{"value": f"n{(number * 5 + at) % 11}"} for at in range(number % 3)]
+        if number % 4:
+            actors = [{"actor": {"reference": f"Practitioner/{(number + at) % 5}"}} for at in range(number % 4)]
+            elements["participant"] = actors
         documents.append(invoice(f"i{number * 7 % 23:02}", **elements))
     return documents
 
@@ -399,6 +408,48 @@ async def test_what_has_no_value_comes_last_ascending_and_first_descending(tenan
     await tenant.store(invoice("a", date="2026-02"), invoice("b"), invoice("c", date="2026-01"))
     assert ids(await tenant.page("Invoice?_sort=date")) == ["c", "a", "b"]
     assert ids(await tenant.page("Invoice?_sort=-date")) == ["b", "a", "c"]
+
+
+async def test_of_repeating_values_the_one_that_comes_first_counts(tenant: SearchedTenant) -> None:
+    def numbered(id_: str, *values: str) -> Json:
+        return invoice(id_, identifier=[{"system": "http://his", "value": value} for value in values])
+
+    await tenant.store(numbered("a", "5", "2"), numbered("b", "3"), numbered("c", "1", "9"), invoice("d"))
+    assert ids(await tenant.page("Invoice?_sort=identifier")) == ["c", "a", "b", "d"]
+    assert ids(await tenant.page("Invoice?_sort=-identifier")) == ["d", "c", "a", "b"]
+
+
+async def test_a_sort_by_a_reference_of_some_types_leaves_the_others_out(tenant: SearchedTenant) -> None:
+    await tenant.store(
+        account("a", subject=[{"reference": "Device/1"}, {"reference": "Patient/3"}]),
+        account("b", subject=[{"reference": "Patient/2"}, {"reference": "Patient/4"}]),
+        account("c", subject=[{"reference": "https://elsewhere.example/Patient/1"}]),
+        account("d", subject=[{"reference": "Device/0"}]),
+    )
+    assert ids(await tenant.page("Account?_sort=patient")) == ["b", "a", "c", "d"]
+    assert ids(await tenant.page("Account?_sort=subject")) == ["d", "a", "b", "c"]
+
+
+async def test_payments_are_sorted_by_the_accounts_and_invoices_they_are_about(tenant: SearchedTenant) -> None:
+    await tenant.store(account("a1"), account("a2"), account("a3"))
+
+    def payment(id_: str, owner: str, *requests: str) -> Json:
+        extension = {
+            "url": "https://billing.ghasi.example/fhir/StructureDefinition/payment-account",
+            "valueReference": {"reference": f"Account/{owner}"},
+        }
+        details = [{"type": {"text": "x"}, "request": {"reference": each}} for each in requests]
+        document: Json = {"resourceType": "PaymentReconciliation", "id": id_, "status": "draft"}
+        return document | ({"extension": [extension]} if owner else {}) | ({"detail": details} if details else {})
+
+    await tenant.store(
+        payment("p", "a3", "Account/a1", "Invoice/7"),
+        payment("q", "a2", "Invoice/5", "Account/a3"),
+        payment("r", ""),
+    )
+    assert ids(await tenant.page("PaymentReconciliation?_sort=account")) == ["p", "q", "r"]
+    assert ids(await tenant.page("PaymentReconciliation?_sort=-account")) == ["r", "q", "p"]
+    assert ids(await tenant.page("PaymentReconciliation?_sort=invoice")) == ["q", "p", "r"]
 
 
 async def test_resources_that_do_not_change_come_once_while_others_write(tenant: SearchedTenant) -> None:

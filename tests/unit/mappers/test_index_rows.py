@@ -34,8 +34,36 @@ def test_a_row_remembers_the_position_on_each_array() -> None:
         IndexRow("performer-actor", (0,), None, "Practitioner/1"),
         IndexRow("performer-function", (1, 1), None, "b"),
         IndexRow("performer-function", (1, 2), "urn:f", "c"),
+        IndexRow("performer-function:text", (1, 0), None, None, "x"),
     )
     assert comes_back(document)
+
+
+def test_texts_stand_in_rows_beside_their_codes_and_come_back_behind_them() -> None:
+    document = {
+        "resourceType": "Account",
+        "status": "active",
+        "meta": {"tag": [{"code": "a"}, {"display": "second"}]},
+        "identifier": [
+            {"value": "1"},
+            {"type": {"text": "file", "coding": [{"userSelected": True}, {"display": "d"}]}},
+        ],
+        "type": {"coding": [{"code": "a", "display": "one"}, {"display": "two"}], "text": "t"},
+    }
+    record = parse(document)
+
+    assert [row for row in record.index if row.text] == [
+        IndexRow("_tag:text", (1,), None, None, "second"),
+        IndexRow("identifier:text", (1,), None, None, "file"),
+        IndexRow("identifier:text", (1, 1), None, None, "d"),
+        IndexRow("type:text", (), None, None, "t"),
+        IndexRow("type:text", (0,), None, None, "one"),
+        IndexRow("type:text", (1,), None, None, "two"),
+    ]
+    assert decode(record.residue) == {"identifier": [{}, {"type": {"coding": [{"userSelected": True}]}}]}
+    assert comes_back(document)
+    rendered = mapper_for("Account").render(record)
+    assert b'"type":{"coding":[{"code":"a","display":"one"},{"display":"two"}],"text":"t"}' in rendered
 
 
 def test_a_place_is_held_open_only_before_what_remains() -> None:
@@ -71,7 +99,7 @@ def test_an_element_with_nothing_to_own_has_no_row() -> None:
         "status": "active",
         "identifier": [{"use": "old"}],
         "subject": [{"identifier": {"use": "old"}}],
-        "type": {"text": "t"},
+        "type": {"id": "t"},
     }
 
     assert parse(document).index == ()

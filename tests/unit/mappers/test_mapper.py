@@ -266,8 +266,9 @@ def test_changing_any_index_row_changes_the_rendering(full: dict[str, Any]) -> N
     record = parse(full)
     before = render(record)
     for place, row in enumerate(record.index):
-        others = [row._replace(value=f"{row.value}0")]
-        if mapper_for(full["resourceType"]).index_parameters[row.parameter] == "token":
+        kind = mapper_for(full["resourceType"]).index_parameters[row.parameter]
+        others = [row._replace(text=f"{row.text}0") if kind == "text" else row._replace(value=f"{row.value}0")]
+        if kind == "token":
             others.append(row._replace(system=f"{row.system}0"))
         for other in others:
             index = (*record.index[:place], other, *record.index[place + 1 :])

@@ -96,7 +96,11 @@ def test_all_problems_are_found_at_once() -> None:
         "Invoice?_count=-1",
         "Invoice?_count=1&_count=2",
         "Invoice?_count=%D9%A3",
-        "Invoice?_sort=identifier",
+        "Invoice?_sort=nothing",
+        "Invoice?_contained=perhaps",
+        "Invoice?identifier:of-type=http://t|MR",
+        "Invoice?identifier:of-type=http://t||1",
+        "Invoice?type:text=%CC%81",
         "Invoice?_sort=",
         "Invoice?_sort=date,status,_id,_lastUpdated,issuer,recipient",
         "Invoice?_total=some",
@@ -113,7 +117,17 @@ def test_a_value_that_cannot_be_read_is_refused_even_leniently(search: str) -> N
 
 
 @pytest.mark.parametrize(
-    "name", ["status:exact", "date:not", "_id:above", "account:identifier", "subject:Invoice", "name:not", "_tag:text"]
+    "name",
+    [
+        "status:exact",
+        "date:not",
+        "_id:above",
+        "charge:identifier",
+        "subject:Invoice",
+        "name:not",
+        "status:text",
+        "type:of-type",
+    ],
 )
 def test_a_modifier_that_is_not_supported_is_refused_and_the_supported_ones_are_listed(name: str) -> None:
     [(code, message)] = refused(f"{'Account' if name.startswith('name') else 'Invoice'}?{name}=a")
@@ -122,10 +136,29 @@ def test_a_modifier_that_is_not_supported_is_refused_and_the_supported_ones_are_
 
 
 @pytest.mark.parametrize(
-    "name", ["_include", "_revinclude:iterate", "_has:Invoice:account:status", "patient.name", "_text", "_filter"]
+    "name",
+    [
+        "_include",
+        "_revinclude:iterate",
+        "_has:Invoice:account:status",
+        "patient.name",
+        "_text",
+        "_content",
+        "_filter",
+        "_containedType",
+    ],
 )
 def test_what_is_not_supported_yet_is_refused_as_that(name: str) -> None:
     assert [code for code, _ in refused(f"Invoice?{name}=a")] == ["search-not-supported"]
+
+
+def test_contained_resources_are_not_searched_which_a_client_may_say() -> None:
+    assert read("Invoice?_contained=false&status=issued").query == "_contained=false&status=issued"
+    for value in ("true", "both"):
+        assert [code for code, _ in refused(f"Invoice?_contained={value}")] == ["search-not-supported"]
+        assert [problem.code for problem in read(f"Invoice?_contained={value}", lenient=True).ignored] == [
+            "search-not-supported"
+        ]
 
 
 def test_lenient_handling_says_what_it_ignored_and_leaves_it_out_of_the_link() -> None:
