@@ -28,6 +28,7 @@ from fhir_server.routes import route_table
 from fhir_server.service import Service
 from fhir_server.settings import Settings
 from storage.transaction import Database
+from storage.wake_up import Notifier
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -61,13 +62,17 @@ def create_app(settings: Settings) -> FastAPI:
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         await database.open()
         sealing = asyncio.create_task(keep_sealing(settings, database))
+        notifier = Notifier(database)
+        database.told = notifier.tell
+        telling = asyncio.create_task(notifier.run())
         try:
             async with service.access_log.keeping():
                 yield
         finally:
-            sealing.cancel()
-            with suppress(asyncio.CancelledError):
-                await sealing
+            for task in (sealing, telling):
+                task.cancel()
+                with suppress(asyncio.CancelledError):
+                    await task
             await database.close()
 
     app = FastAPI(title="Billing", docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan)

@@ -9,10 +9,11 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, PositiveInt
+from pydantic import Field, PositiveFloat, PositiveInt
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from billing.endpoint_policy import EndpointPolicy
+from subscriptions.settings import DispatcherSettings
 
 PREFIX = "BILLING_"
 CHECKOUT = Path(__file__).resolve().parent.parent
@@ -112,6 +113,31 @@ class Settings(BaseSettings):
         "separated by commas: `claims.internal, 10.1.0.0/16`. All others must be public, and https. `--demo` adds "
         "loopback.",
     )
+    dispatchers: int = Field(
+        1,
+        ge=0,
+        le=16,
+        description="Processes of `serve` that send to subscribers; 0 where `python -m subscriptions` does it.",
+    )
+    subscription_attempts: PositiveInt = Field(
+        12, description="After how many failures in a row a subscription goes into `error`."
+    )
+    subscription_retry_seconds: PositiveFloat = Field(
+        1, description="How long after the first failure it is tried again; each further time twice as long."
+    )
+    subscription_retry_seconds_max: PositiveFloat = Field(300, description="The longest time between two tries.")
+    subscription_timeout_seconds: PositiveFloat = Field(
+        10, description="How long an endpoint may take, where its subscription does not say."
+    )
+    subscription_retention_days: PositiveInt = Field(
+        30, description="How long events are kept for `$events` after they were taken. What was not stays."
+    )
+    subscription_endpoint_concurrency: PositiveInt = Field(
+        8, description="Notifications that one dispatcher has under way to one host at most."
+    )
+    subscription_tenant_concurrency: PositiveInt = Field(
+        32, description="Notifications that one dispatcher has under way for one tenant at most."
+    )
 
     # Who may come in
     cors_allowed_origins: str = Field(
@@ -144,6 +170,21 @@ class Settings(BaseSettings):
     @property
     def endpoint_policy(self) -> EndpointPolicy:
         return _endpoint_policy(self.subscription_allow)
+
+    @property
+    def dispatcher_settings(self) -> DispatcherSettings:
+        return DispatcherSettings(
+            database_url=self.worker_database_url,
+            base_url=self.base_url,
+            endpoints=self.endpoint_policy,
+            attempts_max=self.subscription_attempts,
+            retry_seconds=self.subscription_retry_seconds,
+            retry_seconds_max=self.subscription_retry_seconds_max,
+            timeout_seconds=self.subscription_timeout_seconds,
+            retention_days=self.subscription_retention_days,
+            per_endpoint=self.subscription_endpoint_concurrency,
+            per_tenant=self.subscription_tenant_concurrency,
+        )
 
     @property
     def worker_count(self) -> int:

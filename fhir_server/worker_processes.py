@@ -58,7 +58,10 @@ class WorkerProcesses:
         self._settings = ""
         # Where the workers count together, so that whichever is asked for /metrics answers for all.
         self._metrics = tempfile.mkdtemp(prefix="billing-metrics-")
-        self._processes = [self._spawn() for _ in range(settings.worker_count)]
+        self._commands = [self._worker_command()] * settings.worker_count
+        if settings.worker_database_url or not settings.database_url:
+            self._commands += [self._dispatcher_command()] * settings.dispatchers
+        self._processes = [self._spawn(command) for command in self._commands]
 
     @property
     def pids(self) -> list[int]:
@@ -82,13 +85,11 @@ class WorkerProcesses:
             for index, process in enumerate(self._processes):
                 if process.poll() is None or time.monotonic() < not_before:
                     continue
-                log.error(
-                    "worker process %d ended unexpectedly (%s); starting another", process.pid, process.returncode
-                )
+                log.error("process %d ended unexpectedly (%s); starting another", process.pid, process.returncode)
                 started_lately = time.monotonic() < not_before + LONGEST_PAUSE_SECONDS
                 pause = min(LONGEST_PAUSE_SECONDS, pause * 2 + 0.5) if started_lately else 0.0
                 not_before = time.monotonic() + pause
-                self._processes[index] = self._spawn()
+                self._processes[index] = self._spawn(self._commands[index])
                 self._hand_over_settings(self._processes[index])
             time.sleep(POLL_SECONDS)
 
@@ -108,9 +109,15 @@ class WorkerProcesses:
                 process.wait()
         shutil.rmtree(self._metrics, ignore_errors=True)
 
-    def _spawn(self) -> subprocess.Popen[str]:
+    def _worker_command(self) -> list[str]:
+        return [sys.executable, "-P", "-m", "fhir_server.worker", str(os.getpid()), str(self._listening.fileno())]
+
+    def _dispatcher_command(self) -> list[str]:
+        return [sys.executable, "-P", "-m", "subscriptions", str(os.getpid())]
+
+    def _spawn(self, command: list[str]) -> subprocess.Popen[str]:
         return subprocess.Popen(
-            [sys.executable, "-P", "-m", "fhir_server.worker", str(os.getpid()), str(self._listening.fileno())],
+            command,
             stdin=subprocess.PIPE,
             stdout=sys.stderr,  # standard output is the parent's: one line, when it answers
             text=True,

@@ -289,6 +289,14 @@ def rows_of(resource_type: str) -> ResourceRows:
     return ResourceRows(_KEPT[resource_type], _ORDER + 10 * list(_KEPT).index(resource_type))
 
 
+def elements_of(record: Resource, table: str) -> Iterable[Any]:
+    """The elements of a record that are rows of that table."""
+    for child in _KEPT[type(record).__name__].children:
+        if child.table.name == table:
+            return (element for _, element in child.rows(record))
+    return ()
+
+
 async def load(tx: Transaction, resource_type: str, ids: Sequence[str]) -> dict[str, Resource]:
     """The current records by id, as they are now; ids that are not there are not in the answer.
 

@@ -18,6 +18,9 @@ _REGISTER = Statement(
     "INSERT INTO billing.subscription_registry AS r (tenant_id, revision) VALUES ($1, 1)"
     " ON CONFLICT (tenant_id) DO UPDATE SET revision = r.revision + 1 RETURNING revision"
 )
+_ADVANCE = Statement(
+    "UPDATE billing.subscription_registry SET revision = revision + 1 WHERE tenant_id = $1 RETURNING revision"
+)
 _INSERT = Statement(
     "INSERT INTO billing.subscription_state (tenant_id, id, revision, status, owner, scopes, since, ends_at, due_at)"
     f" VALUES ($1, $2, $3::bigint, $4, $5, $6, {_HORIZON}, $7::timestamptz, $8::timestamptz)"
@@ -32,7 +35,7 @@ _CHANGE = Statement(
     " WHERE tenant_id = $1 AND id = $2"
 )
 _STATE = Statement(
-    "SELECT status, paused, due_at, last_number, sent_number FROM billing.subscription_state"
+    "SELECT revision, status, paused, due_at, last_number, sent_number FROM billing.subscription_state"
     " WHERE tenant_id = $1 AND id = $2 FOR NO KEY UPDATE"
 )
 
@@ -40,6 +43,7 @@ _STATE = Statement(
 class DeliveryState(NamedTuple):
     """How far a subscription was told; its row is locked."""
 
+    revision: int
     status: str
     paused: bool
     due_at: datetime | None
@@ -50,7 +54,13 @@ class DeliveryState(NamedTuple):
 async def register(tx: Transaction) -> int:
     """Say that a subscription of the tenant changes: the number of the change. Others wait until it is committed."""
     tx.holds_locks = True
+    tx.tells_subscribers = True
     return int((await tx.fetch(_REGISTER, tx.tenant_id))[0][0])
+
+
+async def advance(tx: Transaction) -> int:
+    """The same where there is a subscription already, as the dispatcher may do it."""
+    return int((await tx.fetch(_ADVANCE, tx.tenant_id))[0][0])
 
 
 def insert(

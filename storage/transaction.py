@@ -239,6 +239,8 @@ class Database:
             configure=self._configure,
         )
         self.failpoint: Failpoint | None = None
+        self.told: Callable[[], None] | None = None
+        """Called after the commit of what subscribers may want to know."""
 
     async def open(self) -> None:
         await self._pool.open()
@@ -312,6 +314,8 @@ class Database:
             try:
                 yield transaction
                 await transaction.end()
+                if transaction.tells_subscribers and self.told is not None:
+                    self.told()
             except psycopg.Error as error:
                 await _abandon(transaction)
                 raise _translated(error) from error

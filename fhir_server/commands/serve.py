@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from fhir_server.settings import Settings
 
 DEMO_SCOPE = "system/*.cruds billing:*"
+LOOPBACK = "localhost,127.0.0.0/8,::1"
 DEMO_TOKEN_SECONDS = 12 * 3600
 
 
@@ -35,6 +36,9 @@ def serve(
         signal.signal(number, _stop)
     try:
         settings = settings_with(host=host, port=port, data_dir=data_dir, workers=workers)
+        if demo:
+            # Whoever tries it out listens on the same machine.
+            settings = settings.changed(subscription_allow=f"{settings.subscription_allow},{LOOPBACK}")
         _refuse_unasked_issuer(settings)
         _serve(settings, demo=demo)
     except StopServing:

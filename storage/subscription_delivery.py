@@ -1,0 +1,190 @@
+"""What is to be sent to a subscriber, and how far that has come. Who sends holds the subscription's session lock."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from storage.pipeline import Statement
+from storage.transaction import Database, Reader, Transaction
+
+_DUE = Statement(
+    "SELECT s.tenant_id, s.id FROM billing.subscription_state AS s"
+    " WHERE s.due_at <= statement_timestamp() ORDER BY s.due_at LIMIT $1::int"
+)
+_ENDED = Statement(
+    "SELECT tenant_id, id FROM billing.subscription_state WHERE ends_at <= statement_timestamp() LIMIT 100"
+)
+_WORK = Statement(
+    "SELECT s.revision, s.status, s.paused, s.due_at <= statement_timestamp(), s.last_number, s.sent_number,"
+    " s.failures,"
+    " r.criteria, r.channel_type, r.endpoint, r.payload, r.payload_content, r.heartbeat_seconds, r.timeout_seconds,"
+    " r.max_count, k.headers, k.signing_key,"
+    " CASE WHEN k.earlier_key_until > statement_timestamp() THEN k.earlier_key END, statement_timestamp()"
+    " FROM billing.subscription_state AS s"
+    " JOIN billing.subscription AS r ON r.tenant_id = s.tenant_id AND r.id = s.id"
+    " JOIN billing.subscription_secret AS k ON k.tenant_id = s.tenant_id AND k.id = s.id"
+    " WHERE s.tenant_id = $1 AND s.id = $2"
+)
+_COLUMNS = "e.number, e.resource_type, e.resource_id, e.version, e.recorded_at, v.interaction"
+_JOIN = (
+    "JOIN billing.resource_versions AS v ON v.tenant_id = e.tenant_id AND v.resource_type = e.resource_type"
+    " AND v.id = e.resource_id AND v.version = e.version"
+)
+_EVENTS = Statement(
+    f"SELECT {_COLUMNS}, CASE WHEN $5::boolean THEN v.content END FROM billing.subscription_event AS e {_JOIN}"
+    " WHERE e.tenant_id = $1 AND e.subscription_id = $2 AND e.number >= $3::bigint"
+    " AND e.number <= $4::bigint ORDER BY e.number LIMIT $6::int"
+)
+# What comes next for a subscriber, with the content where that is what is sent.
+_PENDING = Statement(
+    f"SELECT {_COLUMNS}, CASE WHEN r.payload IS NOT NULL AND coalesce(r.payload_content, 'full-resource') ="
+    " 'full-resource' THEN v.content END FROM billing.subscription_event AS e"
+    f" JOIN billing.subscription AS r ON r.tenant_id = e.tenant_id AND r.id = e.subscription_id {_JOIN}"
+    " WHERE e.tenant_id = $1 AND e.subscription_id = $2 AND e.number > (SELECT s.sent_number"
+    " FROM billing.subscription_state AS s WHERE s.tenant_id = $1 AND s.id = $2) ORDER BY e.number"
+    " LIMIT (SELECT coalesce(m.max_count, 1) FROM billing.subscription AS m WHERE m.tenant_id = $1 AND m.id = $2)"
+)
+# Sending once more what was sent is allowed, losing the memory of it in a crash is therefore too: no wait for the disk.
+_CARELESS = Statement("SELECT set_config('synchronous_commit', 'off', true)")
+_SENT = Statement(
+    "UPDATE billing.subscription_state AS s SET sent_number = greatest(s.sent_number, $3::bigint), failures = 0,"
+    " deliveries = s.deliveries + $5::int,"
+    " last_sent_at = CASE WHEN $5::int > 0 THEN statement_timestamp() ELSE s.last_sent_at END,"
+    " due_at = CASE WHEN s.paused OR s.status NOT IN ('requested', 'active') THEN NULL"
+    " WHEN s.last_number > $3::bigint THEN statement_timestamp()"
+    " WHEN $4::int > 0 THEN statement_timestamp() + make_interval(secs => $4::int) END"
+    " WHERE s.tenant_id = $1 AND s.id = $2 RETURNING s.due_at <= statement_timestamp()"
+)
+_FAILED = Statement(
+    "UPDATE billing.subscription_state AS s SET failures = s.failures + 1,"
+    " delivery_failures = s.delivery_failures + 1, last_failed_at = statement_timestamp(), last_error = $3,"
+    " due_at = CASE WHEN s.paused OR s.status NOT IN ('requested', 'active') THEN NULL"
+    " ELSE statement_timestamp() + make_interval(secs => $4::float8) END"
+    " WHERE s.tenant_id = $1 AND s.id = $2"
+)
+_STATUS = Statement(
+    "UPDATE billing.subscription_state AS s SET status = $3, revision = $4::bigint, failures = 0,"
+    " due_at = CASE WHEN s.paused OR $3 <> 'active' THEN NULL WHEN s.last_number > s.sent_number OR $5::boolean"
+    " THEN statement_timestamp() END, ends_at = CASE WHEN $3 = 'off' THEN NULL ELSE s.ends_at END"
+    " WHERE s.tenant_id = $1 AND s.id = $2"
+)
+_LOG = Statement(
+    "INSERT INTO billing.subscription_log (tenant_id, subscription_id, at, what, number, detail)"
+    " SELECT s.tenant_id, s.id, clock_timestamp(), $3, s.sent_number, $4 FROM billing.subscription_state AS s"
+    " WHERE s.tenant_id = $1 AND s.id = $2 ON CONFLICT DO NOTHING"
+)
+_FORGET_EVENTS = Statement(
+    "DELETE FROM billing.subscription_event AS e USING billing.subscription_state AS s WHERE s.tenant_id = e.tenant_id"
+    " AND s.id = e.subscription_id AND e.recorded_at < statement_timestamp() - make_interval(days => $1::int)"
+    " AND (e.number <= s.sent_number OR s.status = 'off')"
+)
+_FORGET_LOG = Statement(
+    "DELETE FROM billing.subscription_log WHERE at < statement_timestamp() - make_interval(days => $1::int)"
+)
+
+
+class DueSubscription(NamedTuple):
+    tenant_id: str
+    id: str
+
+
+class Work(NamedTuple):
+    """A subscription as far as sending goes. `is_due`: NULL where nothing is to be sent."""
+
+    revision: int
+    status: str
+    paused: bool
+    is_due: bool | None
+    last_number: int
+    sent_number: int
+    failures: int
+    criteria: str
+    channel_type: str
+    endpoint: str | None
+    payload: str | None
+    payload_content: str | None
+    heartbeat_seconds: int | None
+    timeout_seconds: int | None
+    max_count: int | None
+    headers: Sequence[str]
+    signing_key: str | None
+    earlier_key: str | None
+    now: datetime
+
+
+class StoredEvent(NamedTuple):
+    """An event with the version that it is about; `content` is None where it is not wanted or was deleted."""
+
+    number: int
+    resource_type: str
+    resource_id: str
+    version: int
+    recorded_at: datetime
+    interaction: str
+    content: str | None
+
+
+async def due(database: Database, limit: int) -> list[DueSubscription]:
+    return [DueSubscription(*row) for row in await database.read("", _DUE, limit)]
+
+
+async def ended(database: Database) -> list[DueSubscription]:
+    """Those whose end has passed."""
+    return [DueSubscription(*row) for row in await database.read("", _ENDED)]
+
+
+async def read_work(database: Database, tenant_id: str, subscription_id: str) -> tuple[Work, list[StoredEvent]] | None:
+    """A subscription and the events that come next, as many as it takes at once; None where it is gone."""
+    key = (tenant_id, subscription_id)
+    rows, events = await database.read_all(tenant_id, [(_WORK, key), (_PENDING, key)])
+    return (Work(*rows[0]), [StoredEvent(*row) for row in events]) if rows else None
+
+
+async def read_events(
+    reader: Reader,
+    tenant_id: str,
+    subscription_id: str,
+    first: int,
+    last: int,
+    *,
+    limit: int,
+    with_content: bool,
+) -> list[StoredEvent]:
+    """The events from a number to a number, in order."""
+    rows = await reader.read(tenant_id, _EVENTS, tenant_id, subscription_id, first, last, with_content, limit)
+    return [StoredEvent(*row) for row in rows]
+
+
+async def mark_sent(
+    database: Database,
+    tenant_id: str,
+    subscription_id: str,
+    number: int,
+    heartbeat_seconds: int | None,
+    *,
+    deliveries: int = 1,
+) -> bool:
+    """Remember that everything up to the number was taken; whether there is more to send."""
+    parameters = (tenant_id, subscription_id, number, heartbeat_seconds or 0, deliveries)
+    results = await database.read_all(tenant_id, [(_CARELESS, ()), (_SENT, parameters)])
+    return bool(results[1] and results[1][0][0])
+
+
+def mark_failed(tx: Transaction, subscription_id: str, error: str, retry_seconds: float) -> None:
+    tx.send(_FAILED, tx.tenant_id, subscription_id, error, str(retry_seconds))
+
+
+def mark_status(tx: Transaction, subscription_id: str, status: str, revision: int, *, heartbeats: bool) -> None:
+    tx.send(_STATUS, tx.tenant_id, subscription_id, status, revision, heartbeats)
+
+
+def log(tx: Transaction, subscription_id: str, what: str, detail: str) -> None:
+    tx.send(_LOG, tx.tenant_id, subscription_id, what, detail)
+
+
+async def forget(database: Database, days: int) -> None:
+    """Drop events that were sent, and log entries, when they are older than that."""
+    parameters: Sequence[Any] = (days,)
+    await database.read_all("", [(_FORGET_EVENTS, parameters), (_FORGET_LOG, parameters)])

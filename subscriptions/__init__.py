@@ -1,0 +1,1 @@
+"""FHIR Subscriptions over the outbox: matching changes, numbering events, and sending them until they are taken."""

@@ -1,0 +1,1 @@
+"""How subscribers are told: one file per channel."""
