@@ -106,7 +106,7 @@ def settle_anew(payable: Payable) -> None:
     settle(payable.invoice, total - open_minor)
 
 
-def record_settlement(tx: Transaction, payable: Payable) -> Change:
-    """Write an invoice whose settlement changed."""
+def record_settlement(tx: Transaction, payable: Payable, *events: str) -> Change:
+    """Write an invoice whose settlement changed; `events`: what that means beside."""
     balanced = payable.invoice.status == "balanced" and payable.previous.status != "balanced"
-    return record_update(tx, payable.invoice, payable.previous, events=(BALANCED,) if balanced else ())
+    return record_update(tx, payable.invoice, payable.previous, events=(*events, BALANCED) if balanced else events)

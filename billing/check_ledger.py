@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from billing.check import (
+    approvals,
     balances,
     catalog,
     charges,
@@ -55,6 +56,7 @@ _RULES = (
     *credit_notes.RULES,
     *payments.RULES,
     *prices.RULES,
+    *approvals.RULES,
     *versions.RULES,
     *seals.RULES,
 )

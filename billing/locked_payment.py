@@ -14,7 +14,7 @@ from billing.touched_accounts import accounts_named_by
 from ledger.errors import conflict, not_found
 from ledger.payment import ALLOCATED, UNAPPLIED, Allocated, Owner, allocated_by
 from ledger.payment_reconciliation import PaymentReconciliation
-from storage import account_balances, account_lookups, journal
+from storage import account_balances, account_lookups, journal, refunds
 from storage.journal import StandingEntry
 from storage.resource_rows import load, lock_and_load
 from storage.transaction import Transaction
@@ -74,9 +74,10 @@ async def allocations_of(tx: Transaction, payment_ids: Sequence[str]) -> list[tu
 
 
 async def free_money_of(tx: Transaction, payment_id: str) -> dict[Owner, int]:
-    """What of a locked payment is not allocated, by who owns it."""
+    """What of a locked payment is neither allocated nor held by a refund, by who owns it."""
+    held = await refunds.held_of(tx, payment_id)
     return {
-        Owner(holding.account_id, holding.payer): -holding.amount_minor
+        (owner := Owner(holding.account_id, holding.payer)): -holding.amount_minor - held.get(owner, 0)
         for holding in await journal.holdings(tx, payment_id)
         if holding.ledger_account in UNAPPLIED
     }

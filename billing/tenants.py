@@ -5,20 +5,22 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import replace
+from decimal import Decimal
 from hashlib import sha256
 from time import monotonic
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from ledger.errors import Category, conflict, invalid, not_found, refuse
-from ledger.money import exponent_of
+from ledger.money import exponent_of, minor_units_of
 from ledger.price_list import LEVELS, lookup_order
-from ledger.tenant import DEFAULT_SETTINGS, Tenant
+from ledger.tenant import DEFAULT_SETTINGS, SETTINGS_BY_CURRENCY, Tenant
 from storage import tenants
 from storage.transaction import Database, Transaction
 
 _KEPT_SECONDS = 2.0
 _ID = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 _DAYS = re.compile(r"[0-9]{1,4}")
+_AMOUNT = re.compile(r"[0-9]{1,18}(\.[0-9]{1,4})?")
 _OPERATOR = "operator"
 
 
@@ -121,17 +123,31 @@ def _is_lookup_order(value: str) -> bool:
     return bool(levels) and set(levels) <= set(LEVELS) and len(set(levels)) == len(levels)
 
 
+def _refuse_limit(key: str, name: str, currency: str, value: str) -> None:
+    if not value and not SETTINGS_BY_CURRENCY[name]:
+        return
+    exponent_of(currency)
+    if not _AMOUNT.fullmatch(value):
+        raise invalid("setting-value", f"{key} is an amount in {currency}, such as 1000 or 1000.50.")
+    minor_units_of(Decimal(value), currency)
+
+
 def _refuse_settings(settings: Mapping[str, str]) -> None:
     for key, value in settings.items():
+        name, _, currency = key.partition(".")
+        if name in SETTINGS_BY_CURRENCY:
+            _refuse_limit(key, name, currency, value)
+            continue
         if key not in DEFAULT_SETTINGS:
-            raise invalid(
-                "unknown-setting", f"There is no setting {key}; there are {', '.join(sorted(DEFAULT_SETTINGS))}."
-            )
+            known = [*DEFAULT_SETTINGS, *(f"{each}.CURRENCY" for each in SETTINGS_BY_CURRENCY)]
+            raise invalid("unknown-setting", f"There is no setting {key}; there are {', '.join(sorted(known))}.")
         if key == "payment_terms_days" and not (_DAYS.fullmatch(value) and int(value) <= 3650):
             raise invalid("setting-value", "payment_terms_days is a number of days from 0 to 3650.")
         if key == "price_lookup_order" and not _is_lookup_order(value):
             raise invalid(
                 "setting-value", f"price_lookup_order names levels of price lists once each: {', '.join(LEVELS)}."
             )
+        if key == "approval_window_days" and not (_DAYS.fullmatch(value) and 1 <= int(value) <= 366):
+            raise invalid("setting-value", "approval_window_days is a number of days from 1 to 366.")
         if key == "unpriced_charge" and value not in ("hold", "refuse"):
             raise invalid("setting-value", "unpriced_charge is hold or refuse.")

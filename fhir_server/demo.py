@@ -63,6 +63,16 @@ class Hospital:
     payer: str = ""
 
 
+def _limits(**by_currency: tuple[int, int]) -> dict[str, str]:
+    """Above which amounts refunds and adjustments need one approval, and two."""
+    return {
+        f"{what}_{which}_above.{currency}": str(limit)
+        for currency, limits in by_currency.items()
+        for what in ("refund", "adjustment")
+        for which, limit in zip(("approval", "second_approval"), limits, strict=True)
+    }
+
+
 AFGHANISTAN = Hospital(
     Tenant(
         "demo",
@@ -70,6 +80,7 @@ AFGHANISTAN = Hospital(
         "AF",
         "AFN",
         "Asia/Kabul",
+        settings=_limits(AFN=(1000, 5000), USD=(100, 500)),
         facilities={"kabul-central": "Kabul Central Hospital", "herat-clinic": "Herat Clinic"},
     ),
     patients=240,
@@ -92,6 +103,7 @@ EMIRATES = Hospital(
         "AE",
         "AED",
         "Asia/Dubai",
+        settings=_limits(AED=(100, 500), USD=(100, 500)),
         facilities={"dubai-creek": "Dubai Creek Hospital", "sharjah": "Sharjah Medical Centre"},
     ),
     patients=120,

@@ -32,6 +32,7 @@ from fhir_server.operations import (
     invoice_post_payment,
     payment_allocate,
     payment_deallocate,
+    payment_refund,
     resource_meta,
     resource_validate,
 )
@@ -130,6 +131,7 @@ def route_table(
             _operation("POST", account_post_payment.OPERATION, account_post_payment.account_post_payment),
             _operation("POST", payment_allocate.OPERATION, payment_allocate.payment_allocate),
             _operation("POST", payment_deallocate.OPERATION, payment_deallocate.payment_deallocate),
+            _operation("POST", payment_refund.OPERATION, payment_refund.payment_refund),
             _operation("POST", account_balance.OPERATION, account_balance.get_account_balance),
             _operation("GET", account_balance.OPERATION, account_balance.get_account_balance),
             _on_every_type("POST", "[type]/$validate", resource_validate.OPERATION, **validation),

@@ -17,6 +17,10 @@ DEFAULT_SETTINGS: Mapping[str, str] = MappingProxyType(
         "unpriced_charge": "hold",
         # Where a price is looked for, the first that has one: levels of price lists, comma-separated.
         "price_lookup_order": "tenant,facility,national",
+        # Which of one's requests of the last days count together towards the thresholds of approvals.
+        "approval_window_days": "30",
+        # The reasons that an adjustment may have, space-separated codes; empty: any text.
+        "adjustment_reasons": "",
         # Identifier systems that are business keys, space-separated, by resource type.
         "business_keys.ChargeItem": "",
         "business_keys.Account": "",
@@ -24,6 +28,18 @@ DEFAULT_SETTINGS: Mapping[str, str] = MappingProxyType(
         "business_keys.PaymentNotice": "",
         # Identifier systems, space-separated, whose values may look like card numbers, for they are none.
         "card_number_lookalikes": "",
+    }
+)
+
+SETTINGS_BY_CURRENCY: Mapping[str, str] = MappingProxyType(
+    {
+        # Amounts above which a refund or an adjustment needs an approval: set as `refund_approval_above.AFN`. Where
+        # nobody has said anything, all do.
+        "refund_approval_above": "0",
+        "adjustment_approval_above": "0",
+        # And above which it needs two, by different people; empty: never.
+        "refund_second_approval_above": "",
+        "adjustment_second_approval_above": "",
     }
 )
 
@@ -45,6 +61,10 @@ class Tenant:
     @property
     def systems_like_cards(self) -> frozenset[str]:
         return frozenset(self.setting("card_number_lookalikes").split())
+
+    def setting_in(self, key: str, currency: str) -> str:
+        """A setting that there is one of for each currency."""
+        return self.settings.get(f"{key}.{currency}", SETTINGS_BY_CURRENCY[key])
 
     def business_key_systems(self, resource_type: str) -> frozenset[str]:
         key = f"business_keys.{resource_type}"

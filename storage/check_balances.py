@@ -36,11 +36,6 @@ RECORDED_TOGETHER = sql(
     "SELECT account_id, recorded_at::text FROM billing.posting WHERE tenant_id = $1 AND account_id IS NOT NULL"
     f" GROUP BY account_id, recorded_at HAVING count(DISTINCT entry_id) > 1 ORDER BY 1, 2{LIMIT}"
 )
-# account, held, unapplied. What is held is held by a request for a refund, and nobody can make one yet.
-HELD_WRONG = sql(
-    "SELECT account_id, held, unapplied FROM billing.account_balance"
-    f" WHERE tenant_id = $1 AND (held <> 0 OR held > unapplied) ORDER BY 1{LIMIT}"
-)
 # account that has no balances in its currency, or balances beside them
 MISSING = sql(
     "SELECT a.id FROM billing.account AS a WHERE a.tenant_id = $1 AND NOT EXISTS ("

@@ -23,6 +23,7 @@ APPEND_ONLY = (
     *("price", "price_rule", "charge_price"),
     "credited_line",
     "access_log",
+    *("refund", "adjustment", "adjustment_part", "decision"),
 )
 
 NATIONAL = ("price_list", "price_list_version", "price", "price_rule")

@@ -38,12 +38,6 @@ RULES = (
         "two entries are recorded at {1}",
     ),
     Rule(
-        Corruption.HELD_WRONG,
-        check_balances.HELD_WRONG,
-        "Account/{0}",
-        "{1} minor units are held of {2} unapplied, and no request holds them",
-    ),
-    Rule(
         Corruption.RECEIVABLES_DIFFER,
         check_balances.DUES_DIFFER,
         "Account/{0}",

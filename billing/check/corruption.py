@@ -73,9 +73,17 @@ class Corruption(StrEnum):
     PAYMENT_ALLOCATIONS_DIFFER = "payment-allocations-differ"
     PAYMENT_OVER_ALLOCATED = "payment-over-allocated"
     PAYMENT_HOLDING_WRONG = "payment-holding-wrong"
+    PAYMENT_REFUNDED_DIFFERS = "payment-refunded-differs"
     NOTICE_BOOKING_MISSING = "notice-booking-missing"
     NOTICE_BOOKING_DIFFERS = "notice-booking-differs"
     NOTICE_BOOKING_UNDUE = "notice-booking-undue"
+    # Refunds and adjustments
+    REFUND_BOOKING_WRONG = "refund-booking-wrong"
+    ADJUSTMENT_BOOKING_WRONG = "adjustment-booking-wrong"
+    APPROVALS_LACKING = "approvals-lacking"
+    APPROVER_WRONG = "approver-wrong"
+    COUNTED_WRONG = "counted-wrong"
+    DECISIONS_BROKEN = "decisions-broken"
     # Versions, rows and the outbox
     VERSION_GAP = "version-gap"
     VERSION_TIME_WRONG = "version-time-wrong"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from billing.cancel_invoice import REVERSED as INVOICE_CANCELLED
 from billing.check.corruption import Corruption
 from billing.check.finding import Rule
-from ledger import capture, invoice_credit, payment
+from ledger import adjustment, capture, invoice_credit, payment, refund
 from ledger.chart import LedgerAccount
 from ledger.invoice_issue import KIND as INVOICE_ISSUED
 from ledger.money import currency_exponents
@@ -22,6 +22,12 @@ _KINDS = (
     ("PaymentReconciliation", payment.RECEIVED, False),
     ("PaymentReconciliation", payment.ALLOCATED, False),
     ("PaymentReconciliation", payment.DEALLOCATED, True),
+    (refund.SOURCE, refund.KIND_APPROVED, False),
+    (refund.SOURCE, refund.KIND_PAID, False),
+    (refund.SOURCE, refund.KIND_FAILED, True),
+    (adjustment.SOURCE, adjustment.KIND, False),
+    (adjustment.SOURCE, adjustment.KIND_PROVISION, False),
+    (adjustment.SOURCE, adjustment.KIND_RECOVERY, False),
     ("PaymentNotice", payment.CLEARED, False),
     ("PaymentNotice", payment.UNCLEARED, True),
 )

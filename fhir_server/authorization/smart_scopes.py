@@ -8,6 +8,7 @@ worse; and a token that is bound to one patient (`patient/`) is refused as a who
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
@@ -50,6 +51,10 @@ class Scopes:
     def require_business(self, scope: str) -> None:
         if not self.allow_business(scope):
             raise _insufficient(f"The token lacks the scope {scope}.")
+
+    def require_any_business(self, scopes: Sequence[str]) -> None:
+        if not any(map(self.allow_business, scopes)):
+            raise _insufficient(f"The token lacks each of the scopes {', '.join(scopes)}; one is needed.")
 
 
 _NOTHING: frozenset[str] = frozenset()

@@ -145,8 +145,14 @@ def resource_parameter(name: str, resource: bytes) -> bytes:
     return json_object([(b"name", json_string(name)), (b"resource", resource)])
 
 
+class Id(str):
+    """A value that is an id."""
+
+    __slots__ = ()
+
+
 def value_parameter(name: str, value: str | Money) -> bytes:
-    """An amount of money, or a code."""
+    """An amount of money, an id, or a code."""
     return encode(_value_of(name, value))
 
 
@@ -157,6 +163,8 @@ def parts_parameter(name: str, parts: Iterable[tuple[str, str | Money]]) -> byte
 def _value_of(name: str, value: str | Money) -> dict[str, Any]:
     if isinstance(value, Money):
         return {"name": name, "valueMoney": {"value": value.decimal(), "currency": value.currency}}
+    if isinstance(value, Id):
+        return {"name": name, "valueId": str(value)}
     return {"name": name, "valueCode": value}
 
 

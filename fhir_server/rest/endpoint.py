@@ -124,12 +124,12 @@ def _read_body(route: RestRoute, request: RestRequest, headers: dict[bytes, byte
         if content and decode(content):
             raise invalid("body-unexpected", "This route takes no body; send none, or {}.", issue="structure")
         return
-    if not content:
+    if not content and any(field.is_required() for field in route.takes.model_fields.values()):
         raise invalid("body-missing", "A JSON object is expected in the body.", issue="required")
     media_type = (_text(headers, b"content-type") or "application/json").partition(";")[0].strip().lower()
     if media_type != "application/json":
         raise refuse(Category.MEDIA_TYPE, "media-type", "Send application/json in UTF-8.")
-    request.document = decode(content)
+    request.document = decode(content) if content else {}
     refuse_card_numbers(content, request.document, request.tenant.systems_like_cards)
     request.body = read_document(request.document, route.takes)
 

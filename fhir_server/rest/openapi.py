@@ -54,7 +54,7 @@ class DocumentedRoute(APIRoute):
                     "content": {MEDIA_TYPE: {"schema": {"$ref": f"{_SCHEMAS}{ProblemDetails.__name__}"}}},
                 }
             },
-            openapi_extra={"security": [{"bearer": list(scopes_of(route))}]},
+            openapi_extra={"security": [{"bearer": list(scopes)} for scopes in scopes_of(route)]},
         )
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -80,10 +80,11 @@ def openapi_document(routes: Sequence[DocumentedRoute], version: str, server_url
     return document
 
 
-def scopes_of(route: RestRoute) -> tuple[str, ...]:
-    """The scopes that a route needs, as a token has them."""
+def scopes_of(route: RestRoute) -> list[tuple[str, ...]]:
+    """The sets of scopes of which a token must have one, whole."""
     own = (route.business_scope,) if route.business_scope else ()
-    return (*(f"system/{resource_type}.{permission}" for resource_type, permission in route.needs), *own)
+    all_of = (*(f"system/{resource_type}.{permission}" for resource_type, permission in route.needs), *own)
+    return [(*all_of, scope) for scope in route.any_scope] or [all_of]
 
 
 def _operation_id(route: RestRoute) -> str:

@@ -20,9 +20,10 @@ class RestRoute:
 
     Exactly one of `reads` and `writes` is there: each looks at the request and gives back what is to be done with a
     database or in a transaction. `needs` are permissions on FHIR resource types, as for the interactions and operations
-    that do the same; `business_scope` is what else a token must have. A route without either does not exist: nothing is
-    open here. `takes` is the body, `filters` the query, `gives` the answer. `follows` is done when the change is
-    committed and before it is answered, in transactions of its own: what is not lost when it does not come to it.
+    that do the same; `business_scope` is what else a token must have, and of `any_scope` it must have one. A route
+    without any of these does not exist: nothing is open here. `takes` is the body, `filters` the query, `gives` the
+    answer. `follows` is done when the change is committed and before it is answered, in transactions of its own: what
+    is not lost when it does not come to it.
     """
 
     method: Literal["GET", "POST", "PUT", "DELETE"]
@@ -34,6 +35,7 @@ class RestRoute:
     filters: type[Document] = NoFilter
     needs: tuple[tuple[str, Permission], ...] = ()
     business_scope: str = ""
+    any_scope: tuple[str, ...] = ()
     needs_idempotency_key: bool = False
     status: int = 200
     reads: Callable[[RestRequest], Reading] | None = None
@@ -41,7 +43,7 @@ class RestRoute:
     follows: Callable[[RestRequest, Database], Awaitable[None]] | None = None
 
     def __post_init__(self) -> None:
-        assert self.needs or self.business_scope, f"{self.name}: who may do it?"
+        assert self.needs or self.business_scope or self.any_scope, f"{self.name}: who may do it?"
         assert (self.reads is None) != (self.writes is None), f"{self.name} either reads or writes"
         assert not self.needs_idempotency_key or self.method == "POST", f"{self.name}: keys are for POST"
 
@@ -64,3 +66,5 @@ class RestRoute:
             scopes.require(resource_type, permission)
         if self.business_scope:
             scopes.require_business(self.business_scope)
+        if self.any_scope:
+            scopes.require_any_business(self.any_scope)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fhir_server.rest import accounts, charge_worklists, invoices, price_lists, price_quotes, tenant_settings
+from fhir_server.rest import accounts, charge_worklists, invoices, price_lists, price_quotes, refunds, tenant_settings
 from fhir_server.rest.route import RestRoute
 
 ROUTES: tuple[RestRoute, ...] = (
@@ -10,6 +10,7 @@ ROUTES: tuple[RestRoute, ...] = (
     *invoices.ROUTES,
     *price_lists.ROUTES,
     *price_quotes.ROUTES,
+    *refunds.ROUTES,
     *tenant_settings.ROUTES,
     *charge_worklists.ROUTES,
 )

@@ -2,6 +2,7 @@
 
 from storage.tables.access_log import access_log
 from storage.tables.account import account, account_balance, account_index
+from storage.tables.approval import adjustment, adjustment_part, decision, refund
 from storage.tables.charge_item import charge_item, charge_item_index, invoiced_charge
 from storage.tables.invoice import (
     credited_line,
@@ -40,11 +41,14 @@ __all__ = [
     "account",
     "account_balance",
     "account_index",
+    "adjustment",
+    "adjustment_part",
     "business_key",
     "charge_item",
     "charge_item_index",
     "charge_price",
     "credited_line",
+    "decision",
     "facility",
     "idempotency_key",
     "invoice",
@@ -69,6 +73,7 @@ __all__ = [
     "price_list",
     "price_list_version",
     "price_rule",
+    "refund",
     "resource_versions",
     "subscription",
     "subscription_event",

@@ -21,6 +21,7 @@ APPEND_ONLY = (
     *("price", "price_rule", "charge_price"),
     "credited_line",
     "access_log",
+    *("refund", "adjustment", "adjustment_part", "decision"),
 )
 SEALED = ("journal_block",)  # which the worker adds to, and not the application
 NATIONAL = ("price_list", "price_list_version", "price", "price_rule")

@@ -1,0 +1,41 @@
+"""Pay an approved refund: the money leaves the asset account that it is paid from."""
+
+from __future__ import annotations
+
+from billing.context import Context
+from billing.locked_refund import LockedRefund, locked_refund
+from billing.receive_payment import drawer_of
+from billing.request_refund import refuse_method
+from ledger.approval import APPROVED, PAID, refuse_unless
+from ledger.chart import ASSET_OF_METHOD, LedgerAccount
+from ledger.refund import paid_entry
+from storage import journal
+from storage.journal import PaymentHolding
+from storage.transaction import Transaction
+
+_ASSETS = frozenset(ASSET_OF_METHOD.values())
+
+
+async def pay_refund(tx: Transaction, context: Context, refund_id: str, *, method: str | None) -> LockedRefund:
+    """By the method that is said here or was when it was requested; else from where the payment's money lies."""
+    if method is not None:
+        refuse_method(method)
+    locked = await locked_refund(tx, refund_id)
+    refuse_unless(locked.status, APPROVED, "refund")
+    refund = locked.refund
+    lying = [each for each in await journal.holdings(tx, refund.payment_id) if each.ledger_account in _ASSETS]
+    chosen = method or refund.method
+    asset = ASSET_OF_METHOD[chosen] if chosen else _where_most_lies(lying)
+    own = next(
+        (each for each in lying if (each.ledger_account, each.amount_minor >= refund.amount_minor) == (asset, True)),
+        None,
+    )
+    drawer = drawer_of(asset) if own is None else own.detail
+    journal.append(tx, paid_entry(refund, asset, drawer, from_payment=own is not None, on=context.today(tx.now)))
+    locked.decide(tx, PAID, PAID, method=chosen)
+    return locked
+
+
+def _where_most_lies(lying: list[PaymentHolding]) -> LedgerAccount:
+    most = max(lying, key=lambda each: each.amount_minor, default=None)
+    return LedgerAccount.BANK if most is None else most.ledger_account

@@ -1,0 +1,12 @@
+"""Refunds and adjustments with their approvals."""
+
+from __future__ import annotations
+
+from storage.migrations.sql_file import run
+
+revision = "0008"
+down_revision = "0007"
+
+
+def upgrade() -> None:
+    run(__file__)
