@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from billing.allocation import Parts, Payable, allocate, record_settlement
+from billing.allocation import Parts, Payable, allocate
 from billing.change import Change
 from billing.context import Context
 from billing.deallocate_payment import NamedAllocation, amount_of
@@ -42,8 +42,6 @@ async def allocate_payment(
             text = f"Invoice/{each.invoice_id} has less due than that for this money; allocate what is due."
             raise rule_broken("over-allocated", text, each.place)
         put(tx, context, locked, wallet, payable, taken)
-    for payable in locked.payables.values():
-        record_settlement(tx, payable)
     return locked.record(tx, ALLOCATED)
 
 

@@ -12,12 +12,14 @@ from billing.context import Context
 from billing.issue_invoice import BALANCED
 from billing.payers import recipient_of
 from billing.record_change import record_update
+from ledger.chart import LedgerAccount
 from ledger.dates import date_of
 from ledger.errors import conflict
 from ledger.invoice import Invoice
 from ledger.invoice_issue import payers_of, settle
 from ledger.payer import Payer, same_as
-from ledger.payment import Owner, ShareOfInvoice, allocated_entry, spread
+from ledger.payment import Owner, ShareKey, ShareOfInvoice, allocated_entry, spread
+from ledger.remittance import RESPONSIBILITY, TAKEN_BACK
 from storage import journal
 from storage.resource_rows import lock_and_load
 from storage.transaction import Transaction
@@ -36,7 +38,7 @@ class Payable:
 
     def take(self, amount_minor: int, payer: Payer | None) -> Parts:
         """Take up to an amount of what is open; what money of a payer, or of the patient (None), may pay of it."""
-        parts = spread(self.shares, amount_minor, payer=None if payer is None else self._key_of(payer))
+        parts = spread(self.shares, amount_minor, payer=None if payer is None else self.key_of(payer))
         taken = dict(parts)
         self.shares = [
             ShareOfInvoice(share.ledger_account, share.payer, share.amount_minor - taken.get(share, 0))
@@ -44,7 +46,21 @@ class Payable:
         ]
         return parts
 
-    def _key_of(self, payer: Payer) -> str:
+    def open_of(self, account: LedgerAccount, payer: str | None) -> int:
+        return sum(share.amount_minor for share in self.shares if share.key == (account, payer))
+
+    def move(self, kind: str, payer: str, amount_minor: int) -> None:
+        """Change what is open by an entry of `ledger.remittance` about a payer's share."""
+        own, patient = (LedgerAccount.RECEIVABLE_PAYER, payer), (LedgerAccount.RECEIVABLE_PATIENT, None)
+        changes: dict[ShareKey, int] = {own: amount_minor if kind == TAKEN_BACK else -amount_minor}
+        if kind == RESPONSIBILITY:
+            changes[patient] = amount_minor
+        opened = {share.key: share.amount_minor for share in self.shares}
+        for key, change in changes.items():
+            opened[key] = opened.get(key, 0) + change
+        self.shares = [ShareOfInvoice(*key, amount) for key, amount in opened.items()]
+
+    def key_of(self, payer: Payer) -> str:
         """How this invoice names a payer, which another reference or its identifier may name elsewhere."""
         return (same_as(payer, payers_of(self.invoice, recipient_of(self.invoice))) or payer).key
 

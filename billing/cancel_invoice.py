@@ -40,9 +40,12 @@ async def cancel(
     if previous.credit_of_id is not None:
         raise conflict("invalid-state", "A credit note is not cancelled; charge again instead.", "Invoice.status")
     rule = rule_for("Invoice", previous.status, "cancelled")
-    # Of an invoice of nothing nothing can be settled, but it may be credited to be billed again.
-    is_settled = previous.settled_minor or (
-        previous.status == "balanced" and await credited_lines.of_invoice(tx, previous.id)
+    # Of an invoice of nothing nothing can be settled, but it may be credited to be billed again; and what payments put to
+    # it and take off it again may come to nothing.
+    is_settled = (
+        previous.settled_minor
+        or (previous.status == "balanced" and await credited_lines.of_invoice(tx, previous.id))
+        or (rule.refusal is not None and await journal.is_put_to(tx, previous.id))
     )
     if is_settled and rule.refusal is not None:
         raise rule.refusal.at("Invoice.status")

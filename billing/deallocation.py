@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Sequence
 from datetime import date
 from typing import NamedTuple
 
-from billing.allocation import Parts, Payable, read_shares, record_settlement, settle_anew
+from billing.allocation import Parts, Payable, read_shares, settle_anew
 from billing.change import Change
 from billing.context import Context
 from billing.locked_payment import LockedPayment, allocations_of, locked_payments
@@ -51,16 +51,15 @@ async def undo_allocations(
 ) -> int:
     """Undo what a locked payment was put to - one invoice or all -, up to an amount; how much was undone.
 
-    The invoices are settled anew and written; the payment's details are changed, and the caller records it.
+    The invoices are settled anew and the payment's details are changed; `locked.record` writes them all.
     """
     of_payment = await allocations_of(tx, [locked.payment.id])
     chosen = [each for each in of_payment if invoice_id in (None, each[1].invoice_id)]
     undone = latest(chosen, amount_minor)
     _book(tx, context, undone, {locked.payment.id: locked}, on=on, reason=reason)
+    await _refuse_taken_back(tx, {item.standing[1].invoice_id for item in undone})
     touched = [locked.payables[each] for each in dict.fromkeys(item.standing[1].invoice_id for item in undone)]
     await settle_from_journal(tx, touched)
-    for payable in touched:
-        record_settlement(tx, payable)
     return sum(each.amount_minor for each in undone)
 
 
@@ -95,8 +94,19 @@ async def undo_excess(
     undone = _merged(undone)
     payments = await locked_payments(tx, sorted({each.standing[1].payment_id for each in undone}))
     _book(tx, context, undone, payments, on=on, reason=reason)
+    if undone:
+        await _refuse_taken_back(tx, [payable.invoice.id])
     await settle_from_journal(tx, [payable])
     return [payments[payment_id].record(tx, PAYMENT_DEALLOCATED) for payment_id in sorted(payments)]
+
+
+async def _refuse_taken_back(tx: Transaction, invoice_ids: Collection[str]) -> None:
+    """A payer's money that was taken back in part is there in part only: the taking back is undone first."""
+    paid = await journal.paid_of_payer_shares(tx, sorted(invoice_ids)) if invoice_ids else {}
+    for (invoice_id, _), amount in paid.items():
+        if amount < 0:
+            text = f"The payer has taken money back of Invoice/{invoice_id}; reverse that remittance first."
+            raise conflict("settled-otherwise", text)
 
 
 async def settle_from_journal(tx: Transaction, found: Collection[Payable]) -> None:

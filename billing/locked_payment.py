@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field
 
-from billing.allocation import Payable, payables
+from billing.allocation import Payable, payables, record_settlement
 from billing.change import Change
 from billing.receive_payment import posts
 from billing.record_change import record_update
@@ -34,7 +34,9 @@ class LockedPayment:
         return self.payment.payment_amount.currency
 
     def record(self, tx: Transaction, *events: str) -> Change:
-        """Write its new version; what changed nothing makes none."""
+        """Write the new version of each invoice, and its own; what changed nothing makes none."""
+        for payable in self.payables.values():
+            record_settlement(tx, payable)
         return record_update(tx, self.payment, self.previous, events=events)
 
 
@@ -43,7 +45,7 @@ async def locked_payment(tx: Transaction, payment_id: str, *, invoice_ids: Colle
     seen = (await load(tx, "PaymentReconciliation", [payment_id])).get(payment_id)
     if seen is None:
         raise not_found("not-found", f"There is no PaymentReconciliation/{payment_id}.")
-    on = {allocated.invoice_id for _, allocated in await allocations_of(tx, [payment_id])} | set(invoice_ids)
+    on = await journal.invoices_of_payments(tx, [payment_id]) | set(invoice_ids)
     accounts = accounts_named_by(seen) | await account_lookups.accounts_of_invoices(tx, on)
     await account_balances.lock(tx, accounts | await journal.accounts_of_payments(tx, [payment_id]))
     found = await payables(tx, sorted(on))
@@ -52,7 +54,7 @@ async def locked_payment(tx: Transaction, payment_id: str, *, invoice_ids: Colle
         raise not_found("not-found", f"There is no PaymentReconciliation/{payment_id}.")
     # It may have gone to another invoice or account while the locks were waited for: then all is begun again.
     await account_balances.lock(tx, await journal.accounts_of_payments(tx, [payment_id]))
-    more = {allocated.invoice_id for _, allocated in await allocations_of(tx, [payment_id])} - found.keys()
+    more = await journal.invoices_of_payments(tx, [payment_id]) - found.keys()
     locked.payables = {**found, **await payables(tx, sorted(more))}
     return locked
 

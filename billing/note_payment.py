@@ -6,12 +6,13 @@ from datetime import date
 
 from billing.change import Change
 from billing.context import Context
+from billing.receive_payment import posts
 from billing.record_change import record_creation, record_update
 from billing.server_owned import check_status
 from billing.status_rules import CLEARED, NEW, StatusRule
 from ledger.chart import LedgerAccount
 from ledger.dates import whole_date_of
-from ledger.errors import rule_broken
+from ledger.errors import conflict, rule_broken
 from ledger.journal import reversal
 from ledger.payment import CLEARED as ENTRY_CLEARED
 from ledger.payment import UNCLEARED, cleared_entry
@@ -40,7 +41,7 @@ async def change_notice(tx: Transaction, context: Context, notice: PaymentNotice
         raise rule.refusal.at("PaymentNotice")
     change = record_update(tx, notice, previous)
     if was_cleared and not clears(notice):
-        await _take_back(tx, context, notice)
+        await _take_back(tx, context, notice, payment)
     elif clears(notice) and not was_cleared:
         await _clear(tx, context, notice, payment, rule)
     return change
@@ -100,7 +101,12 @@ async def _clear(
     )
 
 
-async def _take_back(tx: Transaction, context: Context, notice: PaymentNotice) -> None:
+async def _take_back(
+    tx: Transaction, context: Context, notice: PaymentNotice, payment: PaymentReconciliation | None
+) -> None:
+    if payment is not None and not posts(payment):
+        text = "The payment was reversed, from the bank that had it; its clearing stays."
+        raise conflict("invalid-state", text, "PaymentNotice.payment")
     for entry_id, entry in await journal.standing(tx, "PaymentNotice", [notice.id], ENTRY_CLEARED):
         today = max(context.today(tx.now), entry.effective_at)
         journal.append(tx, reversal(entry, entry_id, effective_at=today, kind=UNCLEARED))

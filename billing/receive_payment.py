@@ -12,15 +12,18 @@ from billing.context import Context
 from billing.payers import payment_issuer_of
 from billing.payment_details import (
     Allocation,
+    Remitted,
     Target,
     account_problems,
     allocations_of,
     owner_of,
     problems_of,
+    remitted_of,
     targets_of,
 )
 from billing.places import extension_place
 from billing.record_change import record_creation, record_update
+from billing.remittance import remit
 from billing.touched_accounts import accounts_named_by
 from ledger.chart import ASSET_OF_METHOD, LedgerAccount
 from ledger.dates import whole_date_of
@@ -28,6 +31,7 @@ from ledger.errors import Refusal, invalid, rule_broken
 from ledger.payer import Payer
 from ledger.payment import Owner, received_entry
 from ledger.payment_reconciliation import PaymentReconciliation
+from ledger.remittance import TAKEN_BACK
 from mappers.extensions import PAYMENT_ACCOUNT, PAYMENT_METHOD
 from storage import account_balances, journal
 from storage.transaction import Transaction
@@ -78,23 +82,27 @@ class _Receipt:
     on: date
     asset: LedgerAccount
     owned: list[tuple[Owner, int]]
+    remitted: list[Remitted]
     allocations: list[Allocation]
     payables: dict[str, Payable]
 
     def post(self, tx: Transaction, context: Context) -> None:
         """The entries, and the invoices that they settle."""
         payment_id = self.payment.id
-        journal.append(
-            tx,
-            received_entry(
-                payment_id,
-                asset=self.asset,
-                drawer=drawer_of(self.asset),
-                owned=self.owned,
-                currency=self.currency,
-                on=self.on,
-            ),
-        )
+        if self.owned:
+            journal.append(
+                tx,
+                received_entry(
+                    payment_id,
+                    asset=self.asset,
+                    drawer=drawer_of(self.asset),
+                    owned=self.owned,
+                    currency=self.currency,
+                    on=self.on,
+                ),
+            )
+        for said in self.remitted:
+            remit(tx, payment_id, said, currency=self.currency, on=self.on)
         for payable, parts, owner in ((each.payable, each.parts, each.owner) for each in self.allocations):
             allocate(tx, context, payment_id, payable, parts, owner=owner, currency=self.currency, on=self.on)
         for payable in self.payables.values():
@@ -110,37 +118,40 @@ async def _receipt(tx: Transaction, context: Context, payment: PaymentReconcilia
             "PaymentReconciliation.identifier",
             "required",
         )
-    amount, currency = _amount(payment)
+    targets, payer = targets_of(payment), payment_issuer_of(payment)
+    amount, currency = _amount(payment, may_be_nothing=any(target.entry_kind for target in targets))
     on, asset = _payment_date(tx, context, payment), _asset(payment)
-    targets = targets_of(payment)
     invoice_ids = sorted({target.id for target in targets if target.resource_type == "Invoice"})
     open_invoices = await payables(tx, invoice_ids)
     # They are locked, unless a draft moved to another account and was issued since its account was looked up.
     await account_balances.lock(tx, set().union(*(accounts_named_by(each.invoice) for each in open_invoices.values())))
-    problems = problems_of(tx, targets, open_invoices, currency)
+    problems = problems_of(tx, targets, open_invoices, currency, payer)
     if payment.payment_account_id is not None:
         place = extension_place("PaymentReconciliation", PAYMENT_ACCOUNT)
         problems += account_problems(tx, payment.payment_account_id, currency, place)
     if problems:
         raise Refusal(problems)
-    payer = payment_issuer_of(payment)
-    allocations, problems = allocations_of(targets, open_invoices, payer)
-    if problems:
-        raise Refusal(problems)
+    has_takebacks = any(target.entry_kind == TAKEN_BACK for target in targets)
+    paid = await journal.paid_of_payer_shares(tx, invoice_ids) if has_takebacks else {}
+    remitted, problems = remitted_of(targets, open_invoices, payer, paid)
+    allocations, more = allocations_of(targets, open_invoices, payer)
+    if problems or more:
+        raise Refusal([*problems, *more])
     owned = _owned(payment, targets, open_invoices, payer, amount)
-    return _Receipt(payment, currency, on, asset, owned, allocations, open_invoices)
+    return _Receipt(payment, currency, on, asset, owned, remitted, allocations, open_invoices)
 
 
 def _is_identified(payment: PaymentReconciliation) -> bool:
     return bool(payment.payment_identifier_value or any(row.value for row in payment.indexed("identifier")))
 
 
-def _amount(payment: PaymentReconciliation) -> tuple[int, str]:
+def _amount(payment: PaymentReconciliation, *, may_be_nothing: bool) -> tuple[int, str]:
+    """A remittance may pay nothing: it says what is not owed, or sets off what it takes back."""
     place = "PaymentReconciliation.paymentAmount"
     minor_units, currency, _ = payment.payment_amount
     if minor_units is None or currency is None:
         raise rule_broken("amount-required", "Say the amount received and its currency.", place)
-    if minor_units <= 0:
+    if minor_units < 0 or not (minor_units or may_be_nothing):
         raise rule_broken("amount-not-positive", "Money received is more than nothing.", f"{place}.value")
     return minor_units, currency
 
@@ -179,8 +190,9 @@ def _owned(
     named = set()
     for target in targets:
         owner = owner_of(target, open_invoices, payer)
-        owned[owner] = owned.get(owner, 0) + (target.detail.amount.minor_units or 0)
         named.add(owner.account_id)
+        if target.entry_kind in (None, TAKEN_BACK):
+            owned[owner] = owned.get(owner, 0) + target.amount_minor
     remainder = amount - sum(owned.values())
     if remainder < 0:
         raise rule_broken(
@@ -189,7 +201,11 @@ def _owned(
     if remainder:
         owner = _owner_of_remainder(payment, payer, {account_id for account_id in named if account_id is not None})
         owned[owner] = owned.get(owner, 0) + remainder
-    return list(owned.items())
+    if any(minor_units < 0 for minor_units in owned.values()):
+        raise rule_broken(
+            "over-allocated", "What is taken back cannot be an advance.", "PaymentReconciliation.paymentAmount"
+        )
+    return [(owner, minor_units) for owner, minor_units in owned.items() if minor_units]
 
 
 def _owner_of_remainder(payment: PaymentReconciliation, payer: Payer | None, named: set[str]) -> Owner:

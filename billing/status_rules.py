@@ -13,8 +13,10 @@ from ledger.errors import Category, Refusal, refuse
 NEW = "(none)"
 DELETED = "(deleted)"
 
-# Statuses that only the ledger knows: that the journal has the payment, or that the notice moved it to the bank.
+# Statuses that only the ledger knows: that the journal has the payment, or had it and reversed it, or that the notice
+# moved it to the bank.
 POSTED = "active, posted"
+REVERSED = "cancelled, reversed"
 CLEARED = "active, cleared"
 
 
@@ -209,9 +211,21 @@ STATUS_RULES: dict[str, tuple[StatusRule, ...]] = {
             "",
             _conflict("posted", "The payment is posted; what was received is taken back by a reversal only."),
         ),
+        StatusRule(
+            (REVERSED,),
+            ("cancelled",),
+            "kept: notes, narrative, tags, disposition, form code, identifiers",
+            _broken("payment-immutable", "The payment is reversed; post another.", "anything else changes"),
+        ),
+        StatusRule(
+            (REVERSED,),
+            ("active", "draft", ERROR),
+            "",
+            _conflict("posted", "The payment was reversed, and that is final; post another."),
+        ),
         StatusRule((ERROR,), (ERROR,), "kept"),
         StatusRule((ERROR,), ("active", "cancelled", "draft"), "", _FINAL),
-        StatusRule((*_PAYMENT_UNPOSTED, POSTED, ERROR), (DELETED,), _DELETED, _DELETE_POSTED),
+        StatusRule((*_PAYMENT_UNPOSTED, POSTED, REVERSED, ERROR), (DELETED,), _DELETED, _DELETE_POSTED),
     ),
     "PaymentNotice": (
         StatusRule(

@@ -33,6 +33,7 @@ from fhir_server.operations import (
     payment_allocate,
     payment_deallocate,
     payment_refund,
+    payment_reverse,
     resource_meta,
     resource_validate,
 )
@@ -132,6 +133,7 @@ def route_table(
             _operation("POST", payment_allocate.OPERATION, payment_allocate.payment_allocate),
             _operation("POST", payment_deallocate.OPERATION, payment_deallocate.payment_deallocate),
             _operation("POST", payment_refund.OPERATION, payment_refund.payment_refund),
+            _operation("POST", payment_reverse.OPERATION, payment_reverse.payment_reverse),
             _operation("POST", account_balance.OPERATION, account_balance.get_account_balance),
             _operation("GET", account_balance.OPERATION, account_balance.get_account_balance),
             _on_every_type("POST", "[type]/$validate", resource_validate.OPERATION, **validation),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 from ledger.chart import LedgerAccount
@@ -14,6 +14,9 @@ ALLOCATED = "payment-allocated"
 DEALLOCATED = "payment-deallocated"
 CLEARED = "payment-cleared"
 UNCLEARED = "payment-uncleared"
+
+REVERSED = "payment-reversed"
+FEE = "bank-fee"
 
 UNAPPLIED = (LedgerAccount.UNAPPLIED_PATIENT, LedgerAccount.UNAPPLIED_PAYER)
 
@@ -153,6 +156,17 @@ def allocated_by(entry: JournalEntry) -> Allocated:
         Owner(money.account_id, money.payer),
         tuple((ShareOfInvoice(line.ledger_account, line.payer, 0), -line.amount_minor) for line in put),
     )
+
+
+def reversed_entry(payment_id: str, held: Sequence[Posting], currency: str, on: date, reason: str) -> JournalEntry:
+    """The money is not there after all: each unapplied amount -> the asset that holds it now."""
+    back = [posting._replace(amount_minor=-posting.amount_minor) for posting in held]
+    return replace(_entry(REVERSED, payment_id, currency, on, back), reason=reason)
+
+
+def fee_entry(payment_id: str, asset: LedgerAccount, amount_minor: int, currency: str, on: date) -> JournalEntry:
+    """What the bank or the gateway takes for a payment that came back: the house's, and no money of the payment."""
+    return _entry(FEE, payment_id, currency, on, transfer(LedgerAccount.BANK_FEES, asset, amount_minor))
 
 
 def cleared_entry(notice_id: str, payment_id: str, amount_minor: int, currency: str, on: date) -> JournalEntry:

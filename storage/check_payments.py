@@ -37,6 +37,15 @@ HOLDING_NEGATIVE = sql(
     f" GROUP BY payment_id, ledger_account HAVING sum(amount_minor) < 0 ORDER BY 1, 2{LIMIT}"
 )
 
+# payment, ledger account, what stands there although the payment is reversed; $2: the kind of that entry
+REVERSAL_INCOMPLETE = sql(
+    "SELECT p.payment_id, p.ledger_account, sum(p.amount_minor) FROM billing.posting AS p"
+    " WHERE p.tenant_id = $1 AND p.payment_id IN (SELECT e.source_id FROM billing.journal_entry AS e"
+    " WHERE e.tenant_id = $1 AND e.kind = $2)"
+    " GROUP BY p.payment_id, p.ledger_account, p.account_id, p.invoice_id, p.payer, p.detail"
+    f" HAVING sum(p.amount_minor) <> 0 ORDER BY 1, 2{LIMIT}"
+)
+
 _ALLOCATED = Statement(
     "SELECT payment_id, invoice_id, -sum(amount_minor) FROM billing.posting"
     " WHERE tenant_id = $1 AND payment_id = ANY ($2::text[]) AND ledger_account IN (1100, 1110)"

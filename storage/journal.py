@@ -45,6 +45,27 @@ _ACCOUNTS_OF_PAYMENTS = Statement(
     "SELECT DISTINCT account_id FROM billing.posting"
     " WHERE tenant_id = $1 AND payment_id = ANY($2::text[]) AND account_id IS NOT NULL"
 )
+_PUT_TO = Statement(
+    "SELECT EXISTS (SELECT FROM billing.posting AS p JOIN billing.journal_entry AS e"
+    " ON e.tenant_id = p.tenant_id AND e.entry_id = p.entry_id AND e.reverses_entry_id IS NULL"
+    " WHERE p.tenant_id = $1 AND p.invoice_id = $2 AND p.payment_id IS NOT NULL AND NOT EXISTS ("
+    "SELECT FROM billing.journal_entry AS r WHERE r.tenant_id = e.tenant_id AND r.reverses_entry_id = e.entry_id))"
+)
+_INVOICES_OF_PAYMENTS = Statement(
+    "SELECT DISTINCT invoice_id FROM billing.posting"
+    " WHERE tenant_id = $1 AND payment_id = ANY($2::text[]) AND invoice_id IS NOT NULL"
+)
+# Money that payers put to their own shares, less what they took back.
+_PAID_OF_PAYER_SHARES = Statement(
+    "SELECT p.invoice_id, p.payer, -sum(p.amount_minor)::bigint FROM billing.posting AS p"
+    " JOIN billing.journal_entry AS e ON e.tenant_id = p.tenant_id AND e.entry_id = p.entry_id"
+    " LEFT JOIN billing.journal_entry AS o ON o.tenant_id = e.tenant_id AND o.entry_id = e.reverses_entry_id"
+    " WHERE p.tenant_id = $1 AND p.invoice_id = ANY($2::text[]) AND p.ledger_account = 1110"
+    " AND coalesce(o.kind, e.kind) IN ('payment-allocated', 'payment-taken-back') GROUP BY p.invoice_id, p.payer"
+)
+_LAST_DAY_OF_PAYMENT = Statement(
+    "SELECT max(effective_at) FROM billing.posting WHERE tenant_id = $1 AND payment_id = $2"
+)
 _FREE_SINCE = Statement(
     "SELECT account_id, payer, max(effective_at) FROM billing.posting WHERE tenant_id = $1 AND payment_id = $2"
     " AND ledger_account IN (2100, 2110) AND amount_minor < 0 GROUP BY account_id, payer"
@@ -216,9 +237,30 @@ async def holdings(tx: Transaction, payment_id: str) -> list[PaymentHolding]:
     return [PaymentHolding(LedgerAccount(row[0]), *row[1:]) for row in rows]
 
 
+async def is_put_to(tx: Transaction, invoice_id: str) -> bool:
+    """Whether anything of a payment stands on an invoice, though it may come to nothing."""
+    return bool((await tx.fetch(_PUT_TO, tx.tenant_id, invoice_id))[0][0])
+
+
 async def accounts_of_payments(tx: Transaction, payment_ids: Sequence[str]) -> set[str]:
     """Every account that money of payments ever touched."""
     return {row[0] for row in await tx.fetch(_ACCOUNTS_OF_PAYMENTS, tx.tenant_id, list(payment_ids))}
+
+
+async def invoices_of_payments(tx: Transaction, payment_ids: Sequence[str]) -> set[str]:
+    """Every invoice that payments were ever put to, or said something of."""
+    return {row[0] for row in await tx.fetch(_INVOICES_OF_PAYMENTS, tx.tenant_id, list(payment_ids))}
+
+
+async def paid_of_payer_shares(tx: Transaction, invoice_ids: Sequence[str]) -> dict[tuple[str, str], int]:
+    """(invoice, payer) -> what money of payers settles of the payer's own share."""
+    return {(row[0], row[1]): row[2] for row in await tx.fetch(_PAID_OF_PAYER_SHARES, tx.tenant_id, list(invoice_ids))}
+
+
+async def last_day_of_payment(tx: Transaction, payment_id: str) -> date | None:
+    """The latest day on which anything that is booked of a payment counts."""
+    day: date | None = (await tx.fetch(_LAST_DAY_OF_PAYMENT, tx.tenant_id, payment_id))[0][0]
+    return day
 
 
 async def free_since(tx: Transaction, payment_id: str) -> dict[tuple[str | None, str | None], date]:

@@ -74,6 +74,8 @@ class Corruption(StrEnum):
     PAYMENT_OVER_ALLOCATED = "payment-over-allocated"
     PAYMENT_HOLDING_WRONG = "payment-holding-wrong"
     PAYMENT_REFUNDED_DIFFERS = "payment-refunded-differs"
+    PAYMENT_REVERSAL_WRONG = "payment-reversal-wrong"
+    REMITTANCE_DIFFERS = "remittance-differs"
     NOTICE_BOOKING_MISSING = "notice-booking-missing"
     NOTICE_BOOKING_DIFFERS = "notice-booking-differs"
     NOTICE_BOOKING_UNDUE = "notice-booking-undue"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from billing.cancel_invoice import REVERSED as INVOICE_CANCELLED
 from billing.check.corruption import Corruption
 from billing.check.finding import Rule
-from ledger import adjustment, capture, invoice_credit, payment, refund
+from ledger import adjustment, capture, invoice_credit, payment, refund, remittance
 from ledger.chart import LedgerAccount
 from ledger.invoice_issue import KIND as INVOICE_ISSUED
 from ledger.money import currency_exponents
@@ -28,6 +28,10 @@ _KINDS = (
     (adjustment.SOURCE, adjustment.KIND, False),
     (adjustment.SOURCE, adjustment.KIND_PROVISION, False),
     (adjustment.SOURCE, adjustment.KIND_RECOVERY, False),
+    *(("PaymentReconciliation", kind, False) for kind in remittance.KINDS),
+    ("PaymentReconciliation", remittance.REVERSED, True),
+    ("PaymentReconciliation", payment.REVERSED, False),
+    ("PaymentReconciliation", payment.FEE, False),
     ("PaymentNotice", payment.CLEARED, False),
     ("PaymentNotice", payment.UNCLEARED, True),
 )

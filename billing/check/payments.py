@@ -11,8 +11,9 @@ from billing.note_payment import clears
 from billing.payers import payment_issuer_of
 from billing.payment_details import targets_of
 from billing.receive_payment import posts
+from ledger import remittance
 from ledger.chart import ASSET_OF_METHOD, LedgerAccount
-from ledger.payment import CLEARED, RECEIVED, cleared_entry
+from ledger.payment import CLEARED, RECEIVED, REVERSED, cleared_entry
 from ledger.payment_notice import PaymentNotice
 from ledger.payment_reconciliation import PaymentReconciliation
 from storage import check_payments
@@ -32,6 +33,13 @@ RULES = (
         "{2} minor units of it lie in {1}: less than nothing, or still in clearing although the bank has it",
         (CLEARED,),
     ),
+    Rule(
+        Corruption.PAYMENT_REVERSAL_WRONG,
+        check_payments.REVERSAL_INCOMPLETE,
+        "PaymentReconciliation/{0}",
+        "it is reversed, and {2} minor units of it stand on {1}",
+        (REVERSED,),
+    ),
 )
 
 _ASSETS = frozenset(ASSET_OF_METHOD.values())
@@ -48,7 +56,12 @@ def check_payment(
     place = f"PaymentReconciliation/{payment.id}"
     received = standing(entries, RECEIVED)
     issuer = payment_issuer_of(payment)
-    expected = 1 if posts(payment) else 0
+    undone = standing(entries, REVERSED)
+    has_money = bool(payment.payment_amount.minor_units)
+    expected = 1 if has_money and (posts(payment) or undone) else 0
+    if len(undone) > 1 or (undone and payment.status != "cancelled"):
+        message = f"it is {payment.status}, and {len(undone)} reversals of it stand"
+        findings.add(Corruption.PAYMENT_REVERSAL_WRONG, place, message)
     if len(received) > expected:
         message = f"it is {payment.status}, and {len(received)} receipts of it stand"
         findings.add(Corruption.PAYMENT_BOOKING_UNDUE, place, message)
@@ -66,7 +79,11 @@ def check_payment(
     if payers - {issuer.key if issuer else None}:
         message = f"the journal has it of {', '.join(map(str, payers))}, which is not who paid"
         findings.add(Corruption.PAYMENT_BOOKING_DIFFERS, place, message)
-    said = _said_allocations(payment) if expected else {}
+    remitted = _booked_remittance(entries)
+    if remitted != (_said_remittance(payment) if posts(payment) else {}):
+        message = "what the journal has of payers' shares is not what its details say"
+        findings.add(Corruption.REMITTANCE_DIFFERS, place, message)
+    said = _said_allocations(payment) if posts(payment) else {}
     if said != dict(allocated):
         message = f"it says {_listed(said)} minor units, the journal {_listed(allocated)}"
         findings.add(Corruption.PAYMENT_ALLOCATIONS_DIFFER, place, message)
@@ -86,9 +103,29 @@ def _is_receipt_of(entry: BookedEntry, payment: PaymentReconciliation, timezone:
 def _said_allocations(payment: PaymentReconciliation) -> dict[str | None, int]:
     said: dict[str | None, int] = {}
     for target in targets_of(payment):
-        if (target.kind, target.resource_type) == ("payment", "Invoice"):
-            said[target.id] = said.get(target.id, 0) + (target.detail.amount.minor_units or 0)
+        if target.settles_minor:
+            said[target.id] = said.get(target.id, 0) + target.settles_minor
+    return {invoice_id: amount for invoice_id, amount in said.items() if amount}
+
+
+def _said_remittance(payment: PaymentReconciliation) -> dict[tuple[str, str | None], int]:
+    said: dict[tuple[str, str | None], int] = {}
+    for target in targets_of(payment):
+        if target.entry_kind is not None:
+            key = target.entry_kind, target.id
+            said[key] = said.get(key, 0) + abs(target.amount_minor)
     return said
+
+
+def _booked_remittance(entries: Sequence[BookedEntry]) -> dict[tuple[str, str | None], int]:
+    booked: dict[tuple[str, str | None], int] = {}
+    for kind in remittance.KINDS:
+        for entry in standing(entries, kind):
+            for line in entry.postings:
+                if line.ledger_account == LedgerAccount.RECEIVABLE_PAYER:
+                    key = kind, line.invoice_id
+                    booked[key] = booked.get(key, 0) + abs(line.amount_minor)
+    return booked
 
 
 def _listed(allocations: Mapping[str | None, int]) -> str:

@@ -34,6 +34,7 @@ from storage.resource_versions import read_latest
 from storage.tables import metadata
 from storage.transaction import Database, Transaction
 from tests.acceptance.documents import KEY_SYSTEM, Document
+from tests.acceptance.payment_requests import perform_on_payment
 
 ACTOR = "cashier"
 Answer = dict[str, Any]
@@ -68,6 +69,8 @@ class Request:
                 return _answer(await issue_invoice(tx, context, resource_id, on=content.get("date")))
             case "cancel":
                 return _answer(await cancel_invoice(tx, context, resource_id, reason=content["reason"]))
+            case "allocate" | "deallocate" | "reverse":
+                return _answer(await perform_on_payment(tx, context, self.operation, resource_id, content))
             case "post-payment":
                 content["invoice_id" if resource_type == "Invoice" else "account_id"] = resource_id
                 posted = await post_payment(tx, context, PaymentRequest(**content))

@@ -9,6 +9,7 @@ from typing import Any
 DECIMALS = {"AFN": 2, "USD": 2, "JPY": 0, "KWD": 3}
 CANONICAL = "https://billing.ghasi.example/fhir"
 KEY_SYSTEM = "https://his.example/charge"
+REMITTANCE_DETAIL = f"{CANONICAL}/CodeSystem/remittance-detail"
 PAYMENT_TYPE = "http://terminology.hl7.org/CodeSystem/payment-type"
 
 QUOTED_VALUE = re.compile(r'"value": "(-?[0-9.]+)"')
@@ -149,8 +150,9 @@ def invoice(
 
 
 def detail(kind: str, request: str, amount: int, currency: str) -> Document:
+    is_ours = kind in ("contractual", "patient-responsibility")
     return {
-        "type": {"coding": [{"system": PAYMENT_TYPE, "code": kind}]},
+        "type": {"coding": [{"system": REMITTANCE_DETAIL if is_ours else PAYMENT_TYPE, "code": kind}]},
         "request": {"reference": request},
         "amount": money(amount, currency),
     }

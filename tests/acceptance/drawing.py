@@ -10,6 +10,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from tests.acceptance.fields import component, invoice_of
+from tests.acceptance.reference.payments import REMITTED
 from tests.acceptance.reference_model import Fields, ReferenceModel
 
 CURRENCIES = ("AFN", "AFN", "JPY", "KWD")
@@ -163,7 +164,11 @@ class Drawing:
         account = self.one(self.model.accounts)
         currency = self.model.accounts[account]["currency"] if account else "AFN"
         details = [self._detail(account, currency) for _ in range(draw(st.integers(0, 3)))]
-        total = sum(max(part, 0) for _, _, part, _ in details)
+        total = sum(
+            part if kind == "adjustment" else max(part, 0)
+            for kind, _, part, _ in details
+            if kind not in ("contractual", "patient-responsibility")
+        )
         return {
             "amount": total + draw(st.sampled_from([0, 0, 1, 500])) if draw(often) else draw(parts),
             "currency": currency,
@@ -181,13 +186,14 @@ class Drawing:
     def _detail(self, account: str | None, currency: str) -> tuple[str, str, int, str]:
         """(type, what it is about, amount, currency)"""
         draw = self.draw
-        kind = "adjustment" if draw(rarely) and draw(rarely) else draw(st.sampled_from(["payment"] * 3 + ["advance"]))
+        kind = draw(st.sampled_from(["payment"] * 6 + ["advance"] * 2 + list(REMITTED)))
         invoice = self.one(self.model.invoices, wanted=lambda i: i["parts"] and i["currency"] == currency)
         target, part = f"Account/{account or NOWHERE}", draw(parts)
         if invoice is not None and draw(often):
             target = f"Invoice/{invoice}"
             due = self.model.due(self.model.invoices[invoice])
             part = min(part, due) if due > 0 and draw(often) else part
+            part = -part if kind == "adjustment" and draw(often) else part
         if draw(rarely):
             target = draw(st.sampled_from([f"Invoice/{NOWHERE}", "Claim/7"]))
         return kind, target, part, "USD" if draw(rarely) else currency

@@ -259,6 +259,70 @@ async def take_clearing_back(case: Case) -> Request:
     return await case.changed("PaymentNotice", notice_id, status="cancelled")
 
 
+async def receive_what_a_payer_says_of_its_share(case: Case) -> Request:
+    invoice_id, _ = await case.invoice(share=900)
+    paid = documents.payment(
+        500,
+        "AFN",
+        on="2026-01-10",
+        issuer=INSURER,
+        details=[documents.detail("payment", f"Invoice/{invoice_id}", 500, "AFN")],
+    )
+    await case.books.send(case.creating(paid))
+    return case.creating(_said_of_share(invoice_id))
+
+
+def _said_of_share(invoice_id: str) -> Document:
+    details = [
+        documents.detail(kind, f"Invoice/{invoice_id}", amount, "AFN")
+        for kind, amount in (
+            ("contractual", 100),
+            ("patient-responsibility", 200),
+            ("adjustment", -300),
+            ("payment", 400),
+        )
+    ]
+    return documents.payment(100, "AFN", on="2026-01-15", issuer=INSURER, details=details)
+
+
+async def allocate_payment(case: Case) -> Request:
+    invoice_id, account_id = await case.invoice()
+    payment_id = id_of(await case.books.send(pay(f"Account/{account_id}", 2500, "AFN", key=case.key())))
+    lines = [documents.line(await case.charge(account_id, 300))]
+    later = id_of(await case.books.create(documents.invoice(lines, status="issued", account_id=account_id)))
+    assert invoice_id != later
+    return Request("allocate", f"PaymentReconciliation/{payment_id}", {"named": [(later, 200, "AFN")]}, case.key())
+
+
+async def deallocate_payment(case: Case) -> Request:
+    payment_id, invoice_id = await _paid(case)
+    return Request(
+        "deallocate", f"PaymentReconciliation/{payment_id}", {"named": [(invoice_id, 300, "AFN")]}, case.key()
+    )
+
+
+async def reverse_payment(case: Case) -> Request:
+    payment_id, _ = await _paid(case)
+    content = {"reason": "bounced", "fee": ("AFN", 50)}
+    return Request("reverse", f"PaymentReconciliation/{payment_id}", content, case.key())
+
+
+async def reverse_remittance(case: Case) -> Request:
+    """One after which the patient paid what the payer said was the patient's."""
+    said = await receive_what_a_payer_says_of_its_share(case)
+    payment_id = id_of(await case.books.send(said))
+    invoice = said.content["detail"][0]["request"]["reference"]
+    await case.books.send(pay(invoice, 1300, "AFN", key=case.key()))
+    return Request("reverse", f"PaymentReconciliation/{payment_id}", {"reason": "mis-keyed"}, case.key())
+
+
+async def _paid(case: Case) -> tuple[str, str]:
+    """(a payment by cheque that settles an invoice in part, the invoice)"""
+    invoice_id, _ = await case.invoice()
+    request = pay(f"Invoice/{invoice_id}", 1500, "AFN", key=case.key(), method="cheque")
+    return id_of(await case.books.send(request)), invoice_id
+
+
 async def delete_notice(case: Case) -> Request:
     document = documents.notice(await case.payment(), 700, "AFN", payment_status="paid")
     return Request("delete", f"PaymentNotice/{id_of(await case.books.create(document))}", {}, case.key())
@@ -294,6 +358,11 @@ COMMANDS: tuple[Callable[[Case], Awaitable[Request]], ...] = (
     note_payment,
     clear_payment,
     take_clearing_back,
+    receive_what_a_payer_says_of_its_share,
+    allocate_payment,
+    deallocate_payment,
+    reverse_payment,
+    reverse_remittance,
     delete_notice,
 )
 

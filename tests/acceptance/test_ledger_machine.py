@@ -36,6 +36,7 @@ from tests.acceptance.fields import (
     notice_document,
     payment_document,
 )
+from tests.acceptance.payment_steps import PaymentSteps
 from tests.acceptance.reference_model import Fields, ReferenceModel, Refused
 from tests.acceptance.tenant_life import TenantLife, aging_of
 from tests.database_server import DatabaseAccess
@@ -53,11 +54,12 @@ account_statuses = st.sampled_from(["active", "active", "inactive", "on-hold", "
 REQUESTS = (
     *("bill", "pay", "pay", "pay", "receive", "notify", "cancel", "issue", "capture", "capture_priced"),
     *("change_charge", "draft_invoice", "change_draft", "edit_what_is_issued", "change_payment"),
+    *("allocate", "deallocate", "reverse"),
     *("repeat", "replay", "put_back", "ask_for_other_days", "administer", "seal"),
 )
 
 
-class LedgerMachine(TenantLife):
+class LedgerMachine(PaymentSteps, TenantLife):
     """One example is the life of one tenant."""
 
     @initialize(terms=st.sampled_from([0, 30]), holds=often, currency=st.sampled_from(CURRENCIES))
@@ -234,11 +236,11 @@ class LedgerMachine(TenantLife):
             return
         self.counter += 1
         document = self.stored("Invoice", id_)
-        code = _edit(document, what, self.model.invoices[id_]["currency"], self.counter)
+        codes = _edit(document, what, self.model.invoices[id_]["currency"], self.counter)
 
         def change() -> None:
-            if code:
-                raise Refused(code)
+            if codes:
+                raise Refused(*codes)
 
         self.update(id_, document, self.key(data), change)
 
@@ -370,25 +372,26 @@ class LedgerMachine(TenantLife):
         self.known.append((self.runner.run(self.books.clock()), everything))
 
 
-def _edit(document: Document, what: str, currency: str, number: int) -> str | None:
-    """Edit an issued invoice; the code of the refusal that must follow."""
+def _edit(document: Document, what: str, currency: str, number: int) -> tuple[str, ...]:
+    """Edit an issued invoice; the codes of the refusal that must follow, one of which it has."""
     match what:
         case "note":
             document["note"] = [{"text": f"called the family {number} times"}]
-            return None
+            return ()
         case "line":
             document["lineItem"] = document["lineItem"] * 2
-            return "invoice-immutable"
+            return ("invoice-immutable",)
         case "status":
             is_issued = document["status"] == "issued"
             document["status"] = "balanced" if is_issued else "issued"
-            return "server-owned" if is_issued else "stale"
+            # It may have been balanced before money was taken off it.
+            return ("server-owned", "stale") if is_issued else ("stale",)
         case _:
             url = f"{documents.CANONICAL}/StructureDefinition/invoice-settled"
             for extension in document["extension"]:
                 if extension["url"] == url:
                     extension["valueMoney"] = documents.money(10**14, currency)
-            return "server-owned"
+            return ("server-owned",)
 
 
 @pytest.fixture

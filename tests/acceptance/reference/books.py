@@ -52,7 +52,7 @@ class Books:
         assert sum(amount for _, amount, _ in lines) == 0, lines
         for code, amount, account in lines:
             self.ledger[code, currency] += amount
-            if account is not None and code in BALANCES:
+            if account is not None and code in BALANCES and amount:
                 signed = amount if code in OWED_TO_US else -amount
                 self.booked.append((account, BALANCES[code], signed, on))
 

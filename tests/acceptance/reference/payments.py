@@ -4,32 +4,22 @@ from __future__ import annotations
 
 from datetime import date
 
+from tests.acceptance.reference.allocations import Allocations
 from tests.acceptance.reference.books import ASSETS, Fields, refuse_if
-from tests.acceptance.reference.invoices import Invoices
+
+REMITTED = ("adjustment", "contractual", "patient-responsibility")
 
 
-class Payments(Invoices):
-    def _put_to(self, invoice: Fields, amount: int, payer: str | None) -> int:
-        """Pay an invoice as far as the payer's money may and the amount reaches; how much found something due."""
-        paid = 0
-        for part in [payer, None] if payer is not None else [None]:
-            due = invoice["parts"].get(part, 0) - invoice["paid"].get(part, 0)
-            amount_here = min(max(due, 0), amount - paid)
-            if amount_here:
-                invoice["paid"][part] = invoice["paid"].get(part, 0) + amount_here
-                paid += amount_here
-        return paid
+class _Put:
+    """What a payment is put to: money (invoice, amount, payer), and what is said of shares (kind, invoice, amount,
+    payer)."""
 
-    def _book_allocation(self, invoice: Fields, payer_of_money: str | None, before: Fields, on: date) -> None:
-        lines = []
-        for part, amount in invoice["paid"].items():
-            found = amount - before.get(part, 0)
-            lines.append((1100 if part is None else 1110, -found, invoice["account"]))
-            lines.append((2110, found, None) if payer_of_money is not None else (2100, found, invoice["account"]))
-        effective = max(on, date.fromisoformat(invoice["on"]))
-        self.book(effective, invoice["currency"], *lines)
-        invoice["status"] = "issued" if self.due(invoice) else "balanced"
+    def __init__(self) -> None:
+        self.money: list[tuple[str, int, str | None]] = []
+        self.said: list[tuple[str, str, int, str]] = []
 
+
+class Payments(Allocations):
     def post_payment(self, payment_id: str, notice_id: str, where: str, fields: Fields) -> tuple[list[str], int | None]:
         """(the invoices of the answer, the change)."""
         resource_type, _, id_ = where.partition("/")
@@ -63,11 +53,8 @@ class Payments(Invoices):
         self.book(on, currency, (asset, amount, None), (owner[0], -amount, owner[1]))
         left, paid = amount, []
         for invoice_id in wanted:
-            invoice = self.invoices[invoice_id]
-            before = dict(invoice["paid"])
-            part = self._put_to(invoice, left, payer)
+            part = self._pay_invoice(payment_id, invoice_id, left, payer, on)
             if part:
-                self._book_allocation(invoice, payer, before, on)
                 paid.append(invoice_id)
                 left -= part
         self.payments[payment_id] = {
@@ -77,8 +64,10 @@ class Payments(Invoices):
             "currency": currency,
             "posted": True,
             "asset": asset,
+            "method": fields["method"],
             "in_clearing": amount if asset == 1030 else 0,
             "rest": {account_id if payer is None else payer: left},
+            "since": {account_id if payer is None else payer: on},
         }
         self.notices[notice_id] = {
             "payment": payment_id, "amount": amount, "currency": currency, "status": "active",
@@ -107,7 +96,7 @@ class Payments(Invoices):
             refuse_if(business_key_conflict=owner[1] != fields)
             return owner[0]
         refuse_if(reference_not_found=self._pays_nowhere(fields))
-        rest, put = self._receipt(fields, one_time=one_time) if posts else ({}, [])
+        rest, put = self._receipt(fields, one_time=one_time) if posts else ({}, _Put())
         self._keep_payment(id_, fields, posts, rest, put)
         return id_
 
@@ -135,7 +124,7 @@ class Payments(Invoices):
             invalid_state=was == "entered-in-error" != fields["status"],
             reference_not_found=self._pays_nowhere(fields),
         )
-        rest, put = self._receipt(fields, one_time=one_time) if posts else ({}, [])
+        rest, put = self._receipt(fields, one_time=one_time) if posts else ({}, _Put())
         owner = self.receipts.get(fields["reference"]) if posts else None
         refuse_if(business_key_conflict=owner is not None and owner[0] != id_)
         self._keep_payment(id_, fields, posts, rest, put)
@@ -160,18 +149,18 @@ class Payments(Invoices):
             fields["account"] is not None and fields["account"] not in self.accounts
         )
 
-    def _receipt(self, fields: Fields, *, one_time: bool) -> tuple[dict[str, int], list[tuple[str, int, str | None]]]:
-        """(owner -> how much it owns before anything is allocated, the allocations (invoice, amount, payer))."""
+    def _receipt(self, fields: Fields, *, one_time: bool) -> tuple[dict[str, int], _Put]:
+        """(owner -> how much it owns before anything is allocated, what it is put to)."""
         amount, currency, payer = fields["amount"], fields["currency"], fields["issuer"]
         refuse_if(
             payment_not_identified=not one_time and not fields["reference"],
             reference_not_found=self._pays_nowhere(fields),
             date_in_future=date.fromisoformat(fields["on"]) > self.today,
-            amount_not_positive=amount <= 0,
+            amount_not_positive=amount < 0 or (amount == 0 and not any(map(self._is_remitted, fields["details"]))),
             unknown_method=(fields["method"] or "bank-transfer") not in ASSETS,
         )
         owned: dict[str, int] = {}
-        put: list[tuple[str, int, str | None]] = []
+        put = _Put()
         named = set()
         for kind, target, part, of in fields["details"]:
             target_type, target_id = target.split("/")
@@ -179,21 +168,27 @@ class Payments(Invoices):
                 continue
             invoice = self.invoices[target_id] if target_type == "Invoice" else None
             account_id = invoice["account"] if invoice else target_id
+            is_remitted = self._is_remitted((kind, target, part, of))
             refuse_if(
-                detail_type_unsupported=kind not in ("payment", "advance"),
+                detail_type_unsupported=kind not in ("payment", "advance", *REMITTED)
+                or (kind in REMITTED and invoice is None),
+                payer_required=is_remitted and payer is None,
                 account_in_error=invoice is None and self.accounts[account_id]["status"] == "entered-in-error",
-                amount_not_positive=part <= 0,
+                amount_not_positive=part == 0 or (part < 0 and not (is_remitted and kind == "adjustment")),
                 currency_mismatch=of != currency
                 or (invoice is None and self.accounts[account_id]["currency"] != currency)
                 or (invoice is not None and bool(invoice["parts"]) and invoice["currency"] != currency),
                 invoice_not_issued=invoice is not None and not invoice["parts"],
             )
-            pays = invoice is not None and kind == "payment"
-            owner = payer if payer is not None and pays else account_id
-            owned[owner] = owned.get(owner, 0) + part
+            pays = invoice is not None and kind in ("payment", "adjustment") and part > 0
+            owner = payer if payer is not None and (pays or is_remitted) else account_id
             named.add(account_id)
+            if not is_remitted or kind == "adjustment":
+                owned[owner] = owned.get(owner, 0) + part
             if pays:
-                put.append((target_id, part, payer))
+                put.money.append((target_id, part, payer))
+            elif is_remitted:
+                put.said.append((kind, target_id, abs(part), payer))
         account = fields["account"]
         remainder = amount - sum(owned.values())
         refuse_if(
@@ -205,16 +200,40 @@ class Payments(Invoices):
         if remainder:
             owner = payer or account or next(iter(named))
             owned[owner] = owned.get(owner, 0) + remainder
-        return owned, put
+        refuse_if(over_allocated=any(part < 0 for part in owned.values()))
+        put.said.sort(key=lambda each: each[0] != "adjustment")
+        return {owner: part for owner, part in owned.items() if part}, put
 
-    def _is_too_much(self, put: list[tuple[str, int, str | None]]) -> bool:
-        paid = {invoice_id: dict(self.invoices[invoice_id]["paid"]) for invoice_id, _, _ in put}
-        tried = {id_: {**self.invoices[id_], "paid": sums} for id_, sums in paid.items()}
-        return any(self._put_to(tried[invoice_id], part, payer) != part for invoice_id, part, payer in put)
+    @staticmethod
+    def _is_remitted(detail: tuple[str, str, int, str]) -> bool:
+        """Whether a payer says something of its share with a detail, beside the money."""
+        kind, target, part, _ = detail
+        return target.startswith("Invoice/") and kind in REMITTED and not (kind == "adjustment" and part > 0)
 
-    def _keep_payment(
-        self, id_: str, fields: Fields, posts: bool, owned: dict[str, int], put: list[tuple[str, int, str | None]]
-    ) -> None:
+    def _is_too_much(self, put: _Put) -> bool:
+        """Whether anything that is said or put is more than there is, tried in the order in which it is booked."""
+        ids = {each[0] for each in put.money} | {each[1] for each in put.said}
+        tried = {id_: {**self.invoices[id_], "paid": dict(self.invoices[id_]["paid"])} for id_ in ids}
+        for id_ in ids:
+            tried[id_]["parts"] = dict(self.invoices[id_]["parts"])
+        taken: dict[tuple[str, str], int] = {}
+        for kind, id_, amount, payer in put.said:
+            paid, parts = tried[id_]["paid"], tried[id_]["parts"]
+            if kind == "adjustment":
+                taken[id_, payer] = taken.get((id_, payer), 0) + amount
+                if taken[id_, payer] > self._paid_of_share(id_, payer):
+                    return True
+                paid[payer] = paid.get(payer, 0) - amount
+            elif amount > parts.get(payer, 0) - paid.get(payer, 0):
+                return True
+            elif kind == "contractual":
+                paid[payer] = paid.get(payer, 0) + amount
+            else:
+                parts[payer] -= amount
+                parts[None] = parts.get(None, 0) + amount
+        return any(self._put_to(tried[id_], part, payer) != part for id_, part, payer in put.money)
+
+    def _keep_payment(self, id_: str, fields: Fields, posts: bool, owned: dict[str, int], put: _Put) -> None:
         asset = ASSETS[fields["method"] or "bank-transfer"] if posts else 0
         on = date.fromisoformat(fields["on"])
         rest = dict(owned)
@@ -224,12 +243,20 @@ class Payments(Invoices):
                 for owner, amount in owned.items()
             ]
             self.book(on, fields["currency"], (asset, fields["amount"], None), *owners)
-        for invoice_id, amount, payer in put:
-            invoice = self.invoices[invoice_id]
-            before = dict(invoice["paid"])
-            self._put_to(invoice, amount, payer)
-            self._book_allocation(invoice, payer, before, on)
-            owner = payer if payer is not None else invoice["account"]
+        since = {id_: self.invoices[id_].get("since", on) for _, id_, _, _ in put.said}
+        for kind, invoice_id, amount, payer in put.said:
+            self._remit(id_, kind, invoice_id, amount, payer, on)
+            if kind == "adjustment":
+                rest[payer] = rest.get(payer, 0) + amount
+        for invoice_id, amount, of in put.money:
+            # What the remittance itself opened again is as old as before, for the money that comes with it.
+            after, self.invoices[invoice_id]["since"] = (
+                self.invoices[invoice_id].get("since", on),
+                since.get(invoice_id, self.invoices[invoice_id].get("since", on)),
+            )
+            self._pay_invoice(id_, invoice_id, amount, of, on)
+            self.invoices[invoice_id]["since"] = after
+            owner = of if of is not None else self.invoices[invoice_id]["account"]
             rest[owner] -= amount
         self.payments[id_] = {
             "fields": fields,
@@ -238,8 +265,10 @@ class Payments(Invoices):
             "currency": fields["currency"],
             "posted": posts,
             "asset": asset,
+            "method": fields["method"],
             "in_clearing": fields["amount"] if asset == 1030 else 0,
             "rest": rest,
+            "since": dict.fromkeys(rest, on),
         }
         if posts and fields["reference"]:
             self.receipts[fields["reference"]] = (id_, fields)
@@ -256,7 +285,8 @@ class Payments(Invoices):
         )
         on = self._day(fields["on"]) or self.today
         refuse_if(
-            invalid_state=before is not None and before["status"] == "entered-in-error" != fields["status"],
+            invalid_state=(before is not None and before["status"] == "entered-in-error" != fields["status"])
+            or (bool(moved) and not clears and before is not None and payment.get("reversed", False)),
             currency_mismatch=fields["currency"] != payment["currency"],
             amount_exceeds_payment=fields["amount"] > payment["amount"],
             posted=bool(moved) and is_other,

@@ -281,9 +281,9 @@ async def test_all_that_is_wrong_with_the_details_is_named(hospital: Hospital) -
         ("amount-not-positive", "detail[3].amount"),
         ("currency-mismatch", "detail[4].request"),
         ("account-in-error", "detail[5].request"),
-        ("detail-type-unsupported", "detail[6].type"),
-        ("detail-type-unsupported", "detail[7].type"),
-        ("detail-type-unsupported", "detail[8].type"),
+        ("payer-required", "detail[6].type"),
+        ("payer-required", "detail[7].type"),
+        ("payer-required", "detail[8].type"),
     ]  # fmt: skip
 
 

@@ -21,9 +21,11 @@ from billing.check_ledger import check_ledger, check_snapshot
 from billing.context import Context
 from billing.create_resource import create_resource
 from billing.credit_invoice import CreditedInvoice, LineCredit, credit
+from billing.deallocate_payment import NamedAllocation, deallocate_payment
 from billing.delete_resource import delete_resource
 from billing.issue_invoice import issue_invoice
 from billing.post_payment import PaymentRequest, PostedPayment, post_payment
+from billing.reverse_payment import reverse_payment
 from billing.tenants import add_tenant
 from billing.update_resource import update_resource
 from ledger.money import Money
@@ -35,6 +37,8 @@ from storage.transaction import Database, Transaction
 from tests.database_server import DatabaseAccess
 
 BASE = "https://billing.example.org/fhir"
+PAYMENT_TYPE = "http://terminology.hl7.org/CodeSystem/payment-type"
+REMITTANCE_DETAIL = "https://billing.ghasi.example/fhir/CodeSystem/remittance-detail"
 PAYMENT_STATUS = "http://terminology.hl7.org/CodeSystem/paymentstatus"
 CHARGE_KEYS = "urn:his:charge"
 
@@ -202,9 +206,9 @@ def payment(amount: str, identifier: str, *details: Json, **elements: Any) -> Js
     }
 
 
-def detail(request: str, amount: str, kind: str = "payment") -> Json:
+def detail(request: str, amount: str, kind: str = "payment", system: str = PAYMENT_TYPE) -> Json:
     return {
-        "type": {"coding": [{"system": "http://terminology.hl7.org/CodeSystem/payment-type", "code": kind}]},
+        "type": {"coding": [{"system": system, "code": kind}]},
         "request": {"reference": request},
         "amount": {"value": Decimal(amount), "currency": "AFN"},
     }
@@ -304,6 +308,7 @@ async def _payments_of_every_kind(books: Books) -> None:
     insurer = {"paymentIssuer": {"reference": "Organization/insurer"}}
     remittance = payment("90.00", "r-1", detail(f"Invoice/{known['invoice']}", "40.00"), **insurer)
     known["remittance"] = (await books.create(remittance)).id
+    await _payments_changed_later(books)
     known["draft_payment"] = (await books.create(payment("5.00", "r-2", status="draft"))).id
 
 
@@ -321,3 +326,36 @@ async def _credit_notes(books: Books) -> None:
     part = LineCredit(1, Money("AFN", 2100))
     known["credit_note"] = (await books.credit(known["credited_invoice"], part)).note.id
     known["rebill_note"] = (await books.credit(known["credited_invoice"], LineCredit(2), rebill=True)).note.id
+
+
+async def _payments_changed_later(books: Books) -> None:
+    """One that was taken off in part, one that was reversed, and a remittance that says more than it pays."""
+    known = books.known
+    on = known["changed_account"] = (await books.create(account(subject=[{"reference": "Patient/p4"}]))).id
+    bill = invoice(on, lineItem=[_own_line("60.00")], extension=[_share("40.00")], status="issued")
+    known["insured_invoice"] = target = (await books.create(bill)).id
+    known["changed_payment"] = changed = (await books.pay(2000, "cheque", invoice_id=target)).payment.id
+    await books.run(lambda tx: deallocate_payment(tx, books.context, changed, [_named(target, 500)]))
+    known["reversed_payment"] = back = (await books.pay(900, "card", account_id=on)).payment.id
+    await books.run(lambda tx: reverse_payment(tx, books.context, back, reason="chargeback", fee=Money("AFN", 30)))
+    details = [
+        detail(f"Invoice/{target}", "20.00"),
+        detail(f"Invoice/{target}", "5.00", "contractual", system=REMITTANCE_DETAIL),
+        detail(f"Invoice/{target}", "6.00", "patient-responsibility", system=REMITTANCE_DETAIL),
+    ]
+    insurer = {"paymentIssuer": {"reference": "Organization/insurer"}}
+    known["said_remittance"] = (await books.create(payment("20.00", "r-3", *details, **insurer))).id
+
+
+def _named(invoice_id: str, amount: int) -> NamedAllocation:
+    return NamedAllocation(invoice_id, Money("AFN", amount), "here")
+
+
+def _share(amount: str) -> Json:
+    return {
+        "url": "https://billing.ghasi.example/fhir/StructureDefinition/payer-share",
+        "extension": [
+            {"url": "payer", "valueReference": {"reference": "Organization/insurer"}},
+            {"url": "amount", "valueMoney": {"value": Decimal(amount), "currency": "AFN"}},
+        ],
+    }

@@ -422,6 +422,46 @@ PAYMENTS = [
         "payment-booking-missing rendering-differs",
     ),
     Planted(
+        "a reversed payment called active",
+        "UPDATE billing.payment_reconciliation SET status = 'active'"
+        " WHERE tenant_id = %(tenant)s AND id = %(reversed_payment)s",
+        "payment-reversal-wrong rendering-differs",
+    ),
+    Planted(
+        "a reversed payment of which something stands",
+        "UPDATE billing.posting SET payment_id = %(reversed_payment)s WHERE tenant_id = %(tenant)s"
+        f" AND entry_id = {_entry('changed_payment', 'payment-received')}",
+        "payment-booking-differs payment-over-allocated payment-reversal-wrong",
+    ),
+    Planted(
+        "a whole entry removed: a reversal of a payment",
+        "WITH e AS (DELETE FROM billing.journal_entry WHERE tenant_id = %(tenant)s AND kind = 'payment-reversed'"
+        " AND source_id = %(reversed_payment)s RETURNING entry_id)"
+        " DELETE FROM billing.posting AS p USING e WHERE p.tenant_id = %(tenant)s AND p.entry_id = e.entry_id",
+        "balance-stale payment-booking-undue",
+    ),
+    Planted(
+        "what a payer said of its share is of another amount",
+        "UPDATE billing.payment_detail SET amount_minor = amount_minor + 1 WHERE tenant_id = %(tenant)s"
+        " AND payment_id = %(said_remittance)s AND type_code = 'patient-responsibility'",
+        "remittance-differs rendering-differs",
+    ),
+    Planted(
+        "a whole entry removed: what was agreed not to be owed",
+        "WITH e AS (DELETE FROM billing.journal_entry WHERE tenant_id = %(tenant)s AND kind = 'contractual-adjusted'"
+        " AND source_id = %(said_remittance)s RETURNING entry_id)"
+        " DELETE FROM billing.posting AS p USING e WHERE p.tenant_id = %(tenant)s AND p.entry_id = e.entry_id",
+        "balance-stale invoice-settlement-wrong payment-allocations-differ remittance-differs",
+    ),
+    Planted(
+        "a whole entry removed: a deallocation",
+        "WITH e AS (DELETE FROM billing.journal_entry WHERE tenant_id = %(tenant)s AND kind = 'payment-deallocated'"
+        " AND source_id = %(changed_payment)s RETURNING entry_id)"
+        " DELETE FROM billing.posting AS p USING e WHERE p.tenant_id = %(tenant)s AND p.entry_id = e.entry_id",
+        "balance-stale invoice-settlement-wrong invoice-share-over-settled payment-allocations-differ"
+        " payment-over-allocated",
+    ),
+    Planted(
         "a clearing taken back in the notice alone",
         "UPDATE billing.payment_notice SET status = 'cancelled'"
         " WHERE tenant_id = %(tenant)s AND id = %(cleared_notice)s",
