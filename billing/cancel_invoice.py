@@ -40,8 +40,8 @@ async def cancel(
     if previous.credit_of_id is not None:
         raise conflict("invalid-state", "A credit note is not cancelled; charge again instead.", "Invoice.status")
     rule = rule_for("Invoice", previous.status, "cancelled")
-    # Of an invoice of nothing nothing can be settled, but it may be credited to be billed again; and what payments put to
-    # it and take off it again may come to nothing.
+    # Of an invoice of nothing nothing can be settled, but it may be credited to be billed again; and what payments put
+    # to it and take off it again may come to nothing.
     is_settled = (
         previous.settled_minor
         or (previous.status == "balanced" and await credited_lines.of_invoice(tx, previous.id))

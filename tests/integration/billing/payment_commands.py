@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import date
 from decimal import Decimal
 
 from billing.allocate_payment import allocate_payment
 from billing.deallocate_payment import NamedAllocation, deallocate_payment
+from billing.reverse_payment import reverse_payment
 from ledger.money import Money
 from mappers.r4.json_text import decode
 from tests.integration.billing.hospital import Document, Hospital, reference
@@ -26,6 +28,22 @@ async def deallocate(
 ) -> Document:
     wanted = [_named(invoice, amount, currency) for invoice, amount in named]
     change = await hospital.run(lambda tx: deallocate_payment(tx, hospital.context, payment["id"], wanted))
+    return decode(change.content or b"")
+
+
+async def reverse(
+    hospital: Hospital,
+    payment: Document,
+    reason: str = "bounced",
+    *,
+    on: date | None = None,
+    fee: str | None = None,
+    currency: str = "AFN",
+) -> Document:
+    amount = None if fee is None else Money.of_decimal(Decimal(fee), currency)
+    change = await hospital.run(
+        lambda tx: reverse_payment(tx, hospital.context, payment["id"], reason=reason, on=on, fee=amount)
+    )
     return decode(change.content or b"")
 
 

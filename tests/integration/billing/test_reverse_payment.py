@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
-from decimal import Decimal
+from datetime import timedelta
 
 import pytest
 
-from billing.reverse_payment import reverse_payment
 from ledger.chart import LedgerAccount
-from ledger.money import Money
-from mappers.r4.json_text import decode
 from tests.integration.billing.hospital import (
     CANONICAL,
     CONFLICT,
-    Document,
     Hospital,
     detail,
     extension_of,
@@ -24,26 +19,10 @@ from tests.integration.billing.hospital import (
     said,
     share,
 )
-from tests.integration.billing.payment_commands import allocate, deallocate
+from tests.integration.billing.payment_commands import allocate, deallocate, reverse
 
 INSURER = {"reference": "Organization/insurer"}
 REVERSED = "payment-reversed"
-
-
-async def reverse(
-    hospital: Hospital,
-    payment: Document,
-    reason: str = "bounced",
-    *,
-    on: date | None = None,
-    fee: str | None = None,
-    currency: str = "AFN",
-) -> Document:
-    amount = None if fee is None else Money.of_decimal(Decimal(fee), currency)
-    change = await hospital.run(
-        lambda tx: reverse_payment(tx, hospital.context, payment["id"], reason=reason, on=on, fee=amount)
-    )
-    return decode(change.content or b"")
 
 
 async def test_a_bounced_cheque_leaves_the_invoice_due_and_a_fee(hospital: Hospital) -> None:

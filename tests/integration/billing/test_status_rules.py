@@ -6,8 +6,9 @@ import itertools
 
 import pytest
 
-from billing.status_rules import CLEARED, DELETED, NEW, POSTED, STATUS_RULES, StatusRule
+from billing.status_rules import CLEARED, DELETED, NEW, POSTED, REVERSED, STATUS_RULES, StatusRule
 from tests.integration.billing.hospital import Document, Hospital, line_of, own_line, refused
+from tests.integration.billing.payment_commands import reverse
 
 STEPS = [
     pytest.param(resource_type, before, sent, rule, id=f"{resource_type}: {before} -> {sent}")
@@ -60,8 +61,10 @@ async def resource_in(hospital: Hospital, resource_type: str, status: str) -> Do
         return await hospital.read(charge)
     if (resource_type, status) == ("Invoice", "balanced"):
         return await hospital.issued(account, line_of(await hospital.charge(account, "0")))
-    if status == POSTED:
-        return await hospital.create(hospital.payment_document("5", paymentIssuer={"reference": "Organization/i"}))
+    if status in (POSTED, REVERSED):
+        document = hospital.payment_document("5", paymentIssuer={"reference": "Organization/i"})
+        payment = await hospital.create(document)
+        return payment if status == POSTED else await reverse(hospital, payment)
     if status == CLEARED:
         payment = (await hospital.pay(account, "5", method="card")).payment
         return await hospital.create(hospital.notice_document(payment))

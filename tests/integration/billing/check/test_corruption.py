@@ -458,8 +458,8 @@ PAYMENTS = [
         "WITH e AS (DELETE FROM billing.journal_entry WHERE tenant_id = %(tenant)s AND kind = 'payment-deallocated'"
         " AND source_id = %(changed_payment)s RETURNING entry_id)"
         " DELETE FROM billing.posting AS p USING e WHERE p.tenant_id = %(tenant)s AND p.entry_id = e.entry_id",
-        "balance-stale invoice-settlement-wrong invoice-share-over-settled payment-allocations-differ"
-        " payment-over-allocated",
+        "balance-stale invoice-settlement-wrong invoice-share-over-settled invoice-status-wrong"
+        " payment-allocations-differ payment-over-allocated",
     ),
     Planted(
         "a clearing taken back in the notice alone",
