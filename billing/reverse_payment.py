@@ -22,7 +22,7 @@ from ledger.money import Money
 from ledger.payment import UNAPPLIED, ShareKey, fee_entry, reversed_entry
 from ledger.remittance import KINDS
 from ledger.remittance import REVERSED as REMITTANCE_REVERSED
-from storage import journal
+from storage import journal, refunds
 from storage.journal import PaymentHolding, StandingEntry
 from storage.transaction import Transaction
 
@@ -39,6 +39,9 @@ async def reverse_payment(
     """Undo a payment wholly. `fee`: what the bank or the gateway takes for it."""
     locked = await locked_payment(tx, payment_id)
     refuse_unposted(locked.payment)
+    if await refunds.held_of(tx, payment_id):
+        text = "Some of the payment is held for a refund that waits; reject that first."
+        raise conflict("payment-held", text, "PaymentReconciliation")
     said = [
         entry for kind in KINDS for entry in await journal.standing(tx, "PaymentReconciliation", [payment_id], kind)
     ]

@@ -6,7 +6,10 @@ from datetime import timedelta
 
 import pytest
 
+from billing.request_refund import RefundRequest, request_refund
 from ledger.chart import LedgerAccount
+from ledger.money import Money
+from storage.transaction import Database
 from tests.integration.billing.hospital import (
     CANONICAL,
     CONFLICT,
@@ -159,6 +162,18 @@ async def test_a_reversed_payment_is_final(hospital: Hospital) -> None:
     assert (await refused(hospital.update({**cancelled, "paymentDate": "2026-01-01"}))).code == "payment-immutable"
     assert (await hospital.update({**cancelled, "disposition": "no cover"}))["status"] == "cancelled"
     assert (await refused(hospital.delete(payment))).code == "posted"
+
+
+@pytest.mark.parametrize(("refunded", "code"), [("5", "payment-refunded"), ("50", "payment-held")])
+async def test_what_is_held_or_refunded_is_not_reversed(connected: Database, refunded: str, code: str) -> None:
+    """Above the tenant's limit a refund waits for somebody else, and holds the money."""
+    hospital = await Hospital.open(connected, refund_approval_above__AFN="1000")
+    payment = (await hospital.pay(await hospital.account(), "100")).payment
+    wanted = RefundRequest(payment_id=payment["id"], amount=Money("AFN", int(refunded) * 100), reason="paid twice")
+    await hospital.run(lambda tx: request_refund(tx, hospital.context, wanted))
+    before = await hospital.journal()
+    assert said(await refused(reverse(hospital, payment))) == [(CONFLICT, code, "PaymentReconciliation")]
+    assert await hospital.journal() == before
 
 
 async def test_a_fee_is_in_the_payment_s_currency(hospital: Hospital) -> None:
