@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from capability.compartment_definitions import compartment_definition
 from capability.extension_definitions import EXTENSIONS, extension_definition
 from capability.operation_definitions import operation_definition
 from capability.search_parameter_definitions import own_parameter_definitions
@@ -47,6 +48,7 @@ class Conformance:
     def __init__(self, served: Served) -> None:
         self.statement = _checked(capability_statement(served))
         self._definitions = {
+            "CompartmentDefinition": _definitions(map(compartment_definition, served.compartments)),
             "OperationDefinition": _definitions(map(operation_definition, served.operations)),
             "SearchParameter": _definitions(own_parameter_definitions()),
             "StructureDefinition": _definitions(map(extension_definition, EXTENSIONS)),

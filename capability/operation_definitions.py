@@ -26,7 +26,7 @@ def operation_definition(operation: OperationDeclared) -> dict[str, Any]:
         "affectsState": operation.affects_state,
         "code": operation.code,
         "resource": [operation.resource_type],
-        "system": False,
+        "system": "system" in operation.levels,
         "type": "type" in operation.levels,
         "instance": "instance" in operation.levels,
         "parameter": [_parameter(each) for each in operation.parameters],

@@ -92,9 +92,11 @@ class Served:
     system_interactions: tuple[str, ...]
     patch_formats: tuple[str, ...] = ()
     system_parameters: tuple[ServedParameter, ...] = ()
+    system_operations: tuple[OperationDeclared, ...] = ()
     compartments: tuple[str, ...] = ()
     allows_cross_origin: bool = False
 
     @property
     def operations(self) -> tuple[OperationDeclared, ...]:
-        return tuple(operation for served in self.types for operation in served.operations)
+        of_types = (operation for served in self.types for operation in served.operations)
+        return tuple(dict.fromkeys((*of_types, *self.system_operations)))

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from capability.publication import FHIR_VERSION, VERSION, canonical, published
-from capability.served import Served, ServedParameter, ServedType
+from capability.served import OperationDeclared, Served, ServedParameter, ServedType
 
 RESOURCE_TYPE = "CapabilityStatement"
 
@@ -43,7 +44,15 @@ def capability_statement(served: Served) -> dict[str, Any]:
                 "resource": [_resource(each) for each in served.types],
                 "interaction": [{"code": code} for code in served.system_interactions],
                 "searchParam": [_parameter(each) for each in served.system_parameters],
-                "compartment": [f"http://hl7.org/fhir/CompartmentDefinition/{name}" for name in served.compartments],
+                "operation": _operations(served.system_operations),
+                "compartment": [
+                    url
+                    for name in served.compartments
+                    for url in (
+                        f"http://hl7.org/fhir/CompartmentDefinition/{name}",
+                        canonical("CompartmentDefinition", name),
+                    )
+                ],
             }
         ],
     }
@@ -84,11 +93,15 @@ def _resource(served: ServedType) -> dict[str, Any]:
     if served.parameters:
         resource["searchParam"] = [_parameter(each) for each in served.parameters]
     if served.operations:
-        resource["operation"] = [
-            {"name": each.code, "definition": canonical("OperationDefinition", each.id), "documentation": each.title}
-            for each in served.operations
-        ]
+        resource["operation"] = _operations(served.operations)
     return resource
+
+
+def _operations(operations: Iterable[OperationDeclared]) -> list[dict[str, Any]]:
+    return [
+        {"name": each.code, "definition": canonical("OperationDefinition", each.id), "documentation": each.title}
+        for each in operations
+    ]
 
 
 def _parameter(parameter: ServedParameter) -> dict[str, Any]:

@@ -41,7 +41,7 @@ class Operation:
     affects_state: bool
     permission: Permission
     parameters: tuple[Parameter, ...]
-    levels: tuple[Literal["type", "instance"], ...] = ("instance",)
+    levels: tuple[Literal["system", "type", "instance"], ...] = ("instance",)
     creates: tuple[str, ...] = ()
     business_scope: str = ""
     needs_idempotency_key: bool = False

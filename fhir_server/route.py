@@ -94,7 +94,7 @@ class RouteTable:
             return Match(route, segments[0])
         if not _is_id(segments[1]):
             raise _bad_id(method, segments[0])
-        return Match(route, segments[0], segments[1], segments[3] if len(segments) == 4 else "")
+        return Match(route, segments[0], segments[1], segments[3] if len(segments) > 3 else "")
 
     def _no_such_path(self, segments: list[str]) -> Refusal:
         name = segments[0]
@@ -120,6 +120,8 @@ def _shape(segments: list[str]) -> str:
             return f"{first}/[id]/{third}"
         case [first, second, "_history", fourth] if second and fourth:
             return f"{first}/[id]/_history/[vid]"
+        case [first, second, "_history", fourth, fifth] if second and fourth and fifth[:1] == "$":
+            return f"{first}/[id]/_history/[vid]/{fifth}"
         case _:
             return "no such shape"
 

@@ -5,7 +5,8 @@ The CapabilityStatement is derived from it. https://hl7.org/fhir/R4/http.html
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 from fhir_server.authorization.smart_scopes import Permission
@@ -35,6 +36,8 @@ from fhir_server.operations import (
     payment_refund,
     payment_reverse,
     resource_meta,
+    resource_meta_add,
+    resource_meta_delete,
     resource_validate,
 )
 from fhir_server.responses import Answer
@@ -42,7 +45,7 @@ from fhir_server.route import Route, RouteTable
 from mappers.compartments import PATIENT_COMPARTMENT
 
 TYPES = ("Account", "ChargeItem", "Invoice", "PaymentNotice", "PaymentReconciliation", "Subscription")
-DEFINITIONS = ("OperationDefinition", "SearchParameter", "StructureDefinition")
+DEFINITIONS = ("CompartmentDefinition", "OperationDefinition", "SearchParameter", "StructureDefinition")
 
 
 def _instance(method: str, path: str, interaction: str, permission: Any, **action: Any) -> Route:
@@ -80,6 +83,23 @@ def _on_every_type(method: str, path: str, operation: Operation, **action: Any) 
         operation=operation,
         **action,
     )
+
+
+def _metas() -> Iterator[Route]:
+    """`$meta` on a version, a resource, a type and the system, and what changes labels."""
+    operation = resource_meta.OPERATION
+    for method in ("GET", "POST"):
+        for path in ("[type]/[id]/$meta", "[type]/[id]/_history/[vid]/$meta"):
+            yield _on_every_type(method, path, operation, reads=resource_meta.resource_meta)
+        in_use = _on_every_type(method, "[type]/$meta", operation, reads=resource_meta.labels_in_use)
+        # What is in use on a type is found by searching it.
+        yield replace(in_use, needs=(("", "s"),))
+        yield replace(in_use, path="$meta", types=(), needs=())
+    for each, writes in (
+        (resource_meta_add.OPERATION, resource_meta_add.resource_meta_add),
+        (resource_meta_delete.OPERATION, resource_meta_delete.resource_meta_delete),
+    ):
+        yield _on_every_type("POST", f"[type]/[id]/${each.code}", each, writes=writes)
 
 
 def _definition(path: str, interaction: str, action: Callable[[FhirRequest, Any], Awaitable[Answer]]) -> Route:
@@ -138,8 +158,7 @@ def route_table(
             _operation("GET", account_balance.OPERATION, account_balance.get_account_balance),
             _on_every_type("POST", "[type]/$validate", resource_validate.OPERATION, **validation),
             _on_every_type("POST", "[type]/[id]/$validate", resource_validate.OPERATION, **validation),
-            _on_every_type("GET", "[type]/[id]/$meta", resource_meta.OPERATION, reads=resource_meta.resource_meta),
-            _on_every_type("POST", "[type]/[id]/$meta", resource_meta.OPERATION, reads=resource_meta.resource_meta),
+            *_metas(),
             _audit("[type]/[id]", "read", "r", read_audit_event),
             _audit("[type]", "search-type", "s", audit_events),
             Route(method="GET", path="metadata", interaction="capabilities", is_open=True, serves=capabilities),

@@ -92,6 +92,9 @@ def served_by(routes: RouteTable, base_url: str) -> Served:
         types=tuple(_served_type(routes, name) for name in routes.types),
         patch_formats=PATCH_FORMATS if any(route.interaction == "patch" for route in routes.routes) else (),
         system_parameters=tuple(map(served_parameter, SEARCH_PARAMETERS)),
+        system_operations=tuple(
+            dict.fromkeys(route.operation for route in routes.routes if not route.types and route.operation is not None)
+        ),
         compartments=("patient",) if "search-compartment" in system else (),
         system_interactions=(
             # One route takes both kinds of Bundle.

@@ -20,7 +20,7 @@ from mappers.r4.validate import validate
 from tests.integration.serving import BASE, Hospital, Json, Server, body, codes_of
 
 TYPES = ("Account", "ChargeItem", "Invoice", "PaymentNotice", "PaymentReconciliation", "Subscription")
-DEFINITIONS = ("OperationDefinition", "SearchParameter", "StructureDefinition")
+DEFINITIONS = ("CompartmentDefinition", "OperationDefinition", "SearchParameter", "StructureDefinition")
 AUDIT = "AuditEvent"
 
 # Every code of R4's type-restful-interaction, as a request on an id that is not there.
@@ -43,6 +43,8 @@ NOT_THERE_AT_ALL = {"unknown-path", "type-not-served", "method-not-allowed"}
 OPERATIONS = (
     "$validate",
     "$meta",
+    "$meta-add",
+    "$meta-delete",
     "$everything",
     "$convert",
     "$graphql",
@@ -68,6 +70,13 @@ EXAMPLES = {
     "uri": "http://a",
 }
 
+
+# Of CompartmentDefinition-patient of R4.
+OFFICIAL_COMPARTMENT = {
+    "Account": {"subject"},
+    "ChargeItem": {"subject"},
+    "Invoice": {"subject", "patient", "recipient"},
+}
 
 VALUES_OF_MODIFIERS = {"missing": "true", "of-type": "http://system|code|value"}
 
@@ -125,7 +134,7 @@ async def test_each_interaction_answers_if_and_only_if_it_is_claimed(
 
 async def test_types_that_are_not_claimed_are_not_served(statement: Json, hospital: Hospital) -> None:
     claimed = set(resources_of(statement))
-    for resource_type in ("Patient", "Organization", "Claim", "SubscriptionStatus", "CompartmentDefinition", "Nothing"):
+    for resource_type in ("Patient", "Organization", "Claim", "SubscriptionStatus", "Nothing"):
         assert resource_type not in claimed
         for method, path in (("GET", resource_type), ("GET", f"{resource_type}/1"), ("POST", resource_type)):
             answer = await hospital.http.request(method, path, json={} if method == "POST" else None)
@@ -148,7 +157,10 @@ async def test_what_all_types_have_is_searched_across_them_and_in_the_claimed_co
     statement: Json, hospital: Hospital
 ) -> None:
     [rest] = statement["rest"]
-    assert rest["compartment"] == ["http://hl7.org/fhir/CompartmentDefinition/patient"]
+    assert rest["compartment"] == [
+        "http://hl7.org/fhir/CompartmentDefinition/patient",
+        "https://billing.ghasi.example/fhir/CompartmentDefinition/patient",
+    ]
     codes = {"_id", "_lastUpdated", "_profile", "_security", "_source", "_tag"}
     assert {each["name"] for each in rest["searchParam"]} == codes
     for parameter in rest["searchParam"]:
@@ -267,8 +279,47 @@ async def test_each_operation_answers_if_and_only_if_it_is_claimed(statement: Js
             assert says_not_there(answer) == (operation not in claimed), (operation, answer.text)
             # Of those that are claimed, this one is called on the type as well.
             answer = await hospital.http.post(f"{resource_type}/{operation}", json={"resourceType": "Parameters"})
-            on_type = operation in claimed & {"$validate"}
+            on_type = operation in claimed & {"$validate", "$meta"}
             assert says_not_there(answer) == (not on_type), (operation, answer.text)
+
+
+async def test_operations_on_the_system_answer_if_and_only_if_they_are_claimed(
+    statement: Json, hospital: Hospital
+) -> None:
+    claimed = {f"${each['name']}" for each in statement["rest"][0]["operation"]}
+    assert claimed == {"$meta"}
+    for operation in OPERATIONS:
+        answer = await hospital.http.post(operation, json={"resourceType": "Parameters"})
+        assert says_not_there(answer) == (operation not in claimed), (operation, answer.text)
+    definition = body(await hospital.http.get("OperationDefinition/Resource-meta"))
+    assert (definition["system"], definition["type"], definition["instance"]) == (True, True, True)
+
+
+async def test_the_compartment_has_a_definition_that_says_what_is_searched(server: Server) -> None:
+    async with server.client(None) as anyone:
+        answer = await anyone.get("CompartmentDefinition")
+        assert validate(decode(answer.content)) == []
+        [definition] = [entry["resource"] for entry in body(answer)["entry"]]
+        get_fhir_model_class("CompartmentDefinition").model_validate(definition)
+        assert body(await anyone.get("CompartmentDefinition/patient")) == definition
+        url = "https://billing.ghasi.example/fhir/CompartmentDefinition/patient"
+        assert (definition["url"], definition["code"], definition["search"]) == (url, "Patient", True)
+        for query in ({"url": url}, {"name": "patient"}, {"_id": "patient"}):
+            assert body(await anyone.get("CompartmentDefinition", params=query))["total"] == 1
+        listed = {each["code"]: each.get("param") for each in definition["resource"]}
+        assert set(listed) == set(MAPPERS)
+        for resource_type, codes in listed.items():
+            official = OFFICIAL_COMPARTMENT.get(resource_type, set())
+            assert set(codes or ()) == official, resource_type
+
+
+async def test_every_definition_is_valid_r4(server: Server) -> None:
+    async with server.client(None) as anyone:
+        for resource_type in DEFINITIONS:
+            entries = body(await anyone.get(resource_type))["entry"]
+            for entry in entries:
+                content = (await anyone.get(f"{resource_type}/{entry['resource']['id']}")).content
+                assert validate(decode(content)) == [], entry["resource"]["id"]
 
 
 async def test_each_claimed_operation_has_a_definition_that_can_be_read_and_says_the_same(
