@@ -167,7 +167,7 @@ async def test_a_reversed_payment_is_final(hospital: Hospital) -> None:
 @pytest.mark.parametrize(("refunded", "code"), [("5", "payment-refunded"), ("50", "payment-held")])
 async def test_what_is_held_or_refunded_is_not_reversed(connected: Database, refunded: str, code: str) -> None:
     """Above the tenant's limit a refund waits for somebody else, and holds the money."""
-    hospital = await Hospital.open(connected, refund_approval_above__AFN="1000")
+    hospital = await Hospital.open(connected, refund_approval_above__AFN="10")
     payment = (await hospital.pay(await hospital.account(), "100")).payment
     wanted = RefundRequest(payment_id=payment["id"], amount=Money("AFN", int(refunded) * 100), reason="paid twice")
     await hospital.run(lambda tx: request_refund(tx, hospital.context, wanted))
