@@ -95,6 +95,7 @@ class Served:
     system_operations: tuple[OperationDeclared, ...] = ()
     compartments: tuple[str, ...] = ()
     allows_cross_origin: bool = False
+    token_url: str = ""
 
     @property
     def operations(self) -> tuple[OperationDeclared, ...]:

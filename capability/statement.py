@@ -9,6 +9,7 @@ from capability.publication import FHIR_VERSION, VERSION, canonical, published
 from capability.served import OperationDeclared, Served, ServedParameter, ServedType
 
 RESOURCE_TYPE = "CapabilityStatement"
+OAUTH_URIS = "http://fhir-registry.smarthealthit.org/StructureDefinition/oauth-uris"
 
 _DESCRIPTION = (
     "Billing on an append-only double-entry ledger: accounts, charges, invoices and payments as FHIR R4 resources. "
@@ -40,7 +41,7 @@ def capability_statement(served: Served) -> dict[str, Any]:
             {
                 "mode": "server",
                 "documentation": _ON_SEARCH,
-                "security": {"cors": served.allows_cross_origin, **_security()},
+                "security": {**_token_endpoint(served), "cors": served.allows_cross_origin, **_security()},
                 "resource": [_resource(each) for each in served.types],
                 "interaction": [{"code": code} for code in served.system_interactions],
                 "searchParam": [_parameter(each) for each in served.system_parameters],
@@ -56,6 +57,14 @@ def capability_statement(served: Served) -> dict[str, Any]:
             }
         ],
     }
+
+
+def _token_endpoint(served: Served) -> dict[str, Any]:
+    """Where SMART's first version has its clients look."""
+    if not served.token_url:
+        return {}
+    token = {"url": "token", "valueUri": served.token_url}
+    return {"extension": [{"url": OAUTH_URIS, "extension": [token]}]}
 
 
 def _security() -> dict[str, Any]:

@@ -9,9 +9,11 @@ import typer
 from fhir_server.commands.backup import backup
 from fhir_server.commands.bench import bench
 from fhir_server.commands.check import check
+from fhir_server.commands.clients import clients
 from fhir_server.commands.migrate import migrate
 from fhir_server.commands.price_lists import price_lists
 from fhir_server.commands.restore import restore
+from fhir_server.commands.rotate_key import rotate_key
 from fhir_server.commands.seal import seal
 from fhir_server.commands.serve import serve
 from fhir_server.commands.settings import settings
@@ -31,6 +33,8 @@ cli.command()(serve)
 cli.command()(token)
 cli.add_typer(tenants, name="tenants")
 cli.add_typer(price_lists, name="price-lists")
+cli.add_typer(clients, name="clients")
+cli.command("rotate-key")(rotate_key)
 cli.command()(check)
 cli.command()(seal)
 cli.command()(backup)

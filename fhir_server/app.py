@@ -7,12 +7,17 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
 from fastapi import FastAPI
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from billing.tenants import TenantDirectory
 from fhir_server.access_log import AccessLog
-from fhir_server.authorization.smart_configuration import smart_configuration
-from fhir_server.authorization.token import built_in_verifier
+from fhir_server.authorization.built_in_issuer import public_keys
+from fhir_server.authorization.smart_configuration import JWKS_PATH, smart_configuration
+from fhir_server.authorization.token import verifier_of
+from fhir_server.authorization.token_endpoint import PATH as TOKEN_PATH
+from fhir_server.authorization.token_endpoint import TokenEndpoint
 from fhir_server.cross_origin import allow_origins
 from fhir_server.fhir_endpoint import FhirEndpoint
 from fhir_server.health import Health
@@ -49,7 +54,7 @@ def create_app(settings: Settings) -> FastAPI:
         settings=settings,
         database=database,
         tenants=TenantDirectory(database),
-        verifier=built_in_verifier(settings),
+        verifier=verifier_of(settings),
         access_log=AccessLog(database),
         routes=routes,
         base_url=settings.base_url,
@@ -87,9 +92,19 @@ def create_app(settings: Settings) -> FastAPI:
         Route("/readyz", health.readyz),
         Route("/metrics", health.metrics),
         Route("/.well-known/smart-configuration", smart_configuration(settings)),
+        *(_built_in_issuer(service) if settings.built_in_issuer_is_on else []),
     ]
     app.state.access_log = service.access_log
     allow_origins(app, settings.allowed_origins)
     # What is added last sees a request first.
     app.add_middleware(Observation, metrics=metrics)
     return app
+
+
+def _built_in_issuer(service: Service) -> list[Route]:
+    """What the built-in issuer serves: tokens for clients, and the keys to verify them with."""
+
+    async def jwks(_: Request) -> Response:
+        return JSONResponse(public_keys(service.settings.data_dir).as_dict(private=False))
+
+    return [Route(TOKEN_PATH, TokenEndpoint(service).answer, methods=["POST"]), Route(JWKS_PATH, jwks)]

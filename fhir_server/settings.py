@@ -13,6 +13,7 @@ from pydantic import Field, PositiveFloat, PositiveInt
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from billing.endpoint_policy import EndpointPolicy
+from fhir_server.authorization.trusted_issuer import TrustedIssuer
 from subscriptions.settings import DispatcherSettings
 
 PREFIX = "BILLING_"
@@ -157,7 +158,15 @@ class Settings(BaseSettings):
     token_audience: str = Field(
         "https://billing.ghasi.example/fhir", description="The `aud` that a token must have to be accepted."
     )
-    token_lifetime_seconds: PositiveInt = Field(3600, description="How long a token of the built-in issuer is valid.")
+    token_lifetime_seconds: PositiveInt = Field(3600, description="How long a token of `./run token` is valid.")
+    client_token_seconds: PositiveInt = Field(
+        300, description="How long a token is valid that a client gets of `/oauth/token`."
+    )
+    trusted_issuers: tuple[TrustedIssuer, ...] = Field(
+        (),
+        description="Other issuers whose tokens are accepted, as a JSON array; see "
+        "[security.md](security.md#tokens-of-your-identity-service).",
+    )
 
     @property
     def seal_files(self) -> Path:
@@ -235,7 +244,7 @@ def table() -> str:
     """All settings as a Markdown table, for docs/configuration.md."""
     lines = ["| variable | default | meaning |", "| --- | --- | --- |"]
     for name, field in Settings.model_fields.items():
-        default = "" if field.default in ("", CHECKOUT / "var") else f"`{field.default}`"
+        default = "" if field.default in ("", (), CHECKOUT / "var") else f"`{field.default}`"
         lines.append(f"| `{variable_of(name)}` | {default} | {field.description} |")
     return "\n".join(lines)
 

@@ -14,6 +14,7 @@ def token(
     tenant: Annotated[str, typer.Option(help="The tenant that the token is for.")],
     scope: Annotated[str, typer.Option(help='What it allows, such as "system/*.rs" or "system/Invoice.cruds".')],
     subject: Annotated[str, typer.Option(help="Who it is for; audit records name it.")] = "command-line",
+    patient: Annotated[str, typer.Option(help="The id of the patient that patient/ scopes are about.")] = "",
     data_dir: DataDir = None,
 ) -> None:
     """Print a short-lived access token, for a server with the same --data-dir whose built-in issuer is on."""
@@ -27,5 +28,6 @@ def token(
         issuer=settings.token_issuer,
         audience=settings.token_audience,
         lifetime_seconds=settings.token_lifetime_seconds,
+        patient=patient,
     )
     typer.echo(mint(settings.data_dir, request, datetime.now(UTC)))

@@ -13,6 +13,7 @@ from typing import Literal
 from capability.conformance import AUDIT_PARAMETERS, DEFINITION_PARAMETERS, Conformance, Definition
 from capability.search_documentation import served_parameter
 from capability.served import Served, ServedParameter, ServedType
+from fhir_server.authorization.token_endpoint import token_url
 from fhir_server.fhir_request import FhirRequest, Query, take
 from fhir_server.interactions.conditional_delete import ConditionalDelete
 from fhir_server.interactions.patch_document import PATCH_FORMATS
@@ -76,12 +77,15 @@ def _entry(url: str, definition: Definition) -> bytes:
 
 
 def _conformance_of(service: Service) -> Conformance:
-    return _conformance(service.routes, service.base_url, bool(service.settings.allowed_origins))
+    settings = service.settings
+    token = token_url(service.base_url) if settings.built_in_issuer_is_on else ""
+    return _conformance(service.routes, service.base_url, bool(settings.allowed_origins), token)
 
 
 @lru_cache(maxsize=4)
-def _conformance(routes: RouteTable, base_url: str, allows_cross_origin: bool) -> Conformance:
-    return Conformance(replace(served_by(routes, base_url), allows_cross_origin=allows_cross_origin))
+def _conformance(routes: RouteTable, base_url: str, allows_cross_origin: bool, token: str) -> Conformance:
+    served = replace(served_by(routes, base_url), allows_cross_origin=allows_cross_origin, token_url=token)
+    return Conformance(served)
 
 
 def served_by(routes: RouteTable, base_url: str) -> Served:

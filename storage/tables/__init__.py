@@ -15,6 +15,7 @@ from storage.tables.invoice import (
 from storage.tables.journal import journal_entry, posting
 from storage.tables.journal_block import journal_block
 from storage.tables.metadata import metadata
+from storage.tables.oauth_client import oauth_assertion, oauth_client
 from storage.tables.payment_notice import payment_notice, payment_notice_index
 from storage.tables.payment_reconciliation import (
     payment_detail,
@@ -61,6 +62,8 @@ __all__ = [
     "journal_entry",
     "metadata",
     "number_series",
+    "oauth_assertion",
+    "oauth_client",
     "outbox",
     "outbox_queue",
     "payment_detail",

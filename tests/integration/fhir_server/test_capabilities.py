@@ -109,6 +109,8 @@ async def test_the_statement_is_valid_r4_and_names_the_server(statement: Json, s
     assert statement["implementation"]["url"] == BASE
     [security] = statement["rest"][0]["security"]["service"]
     assert security["coding"][0]["code"] == "SMART-on-FHIR"
+    [uris] = statement["rest"][0]["security"]["extension"]
+    assert uris["extension"] == [{"url": "token", "valueUri": f"{BASE.removesuffix('/fhir')}/oauth/token"}]
     assert set(resources_of(statement)) == {*TYPES, *DEFINITIONS, AUDIT}
 
 
