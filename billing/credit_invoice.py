@@ -81,11 +81,13 @@ async def credit(
     against: LedgerAccount = LedgerAccount.PATIENT_REVENUE,
     rebill: bool = False,
     on: date | None = None,
+    events: Sequence[str] = (),
 ) -> CreditedInvoice:
     """Credit lines of an invoice, an amount (gross, shared by what is left of the lines), or all that is left of it.
 
     `against` is what the net is booked against. With `rebill` lines are taken back as they were issued, and their
-    charges are billable again. What is settled beyond is taken off payments, the latest first.
+    charges are billable again. What is settled beyond is taken off payments, the latest first. `events`: what it means
+    for the invoice beside.
     """
     assert against in AGAINST, against
     invoice, previous = await locked_invoice(tx, invoice_id)
@@ -131,7 +133,7 @@ async def credit(
     credited_lines.insert(tx, note.id, invoice.id, [line.position for line in chosen], rebilled=rebill)
     invoiced_charges.release_some(tx, invoice.id, sorted(charges))
     record_charges(tx, charges, "billable")
-    return CreditedInvoice(change, record_settlement(tx, payable), tuple(payments))
+    return CreditedInvoice(change, record_settlement(tx, payable, *events), tuple(payments))
 
 
 def _refuse_state(invoice: Invoice) -> None:

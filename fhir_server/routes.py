@@ -24,6 +24,7 @@ from fhir_server.interactions.update import update
 from fhir_server.interactions.vread import vread
 from fhir_server.operation_declaration import Operation
 from fhir_server.operations import (
+    account_adjust,
     account_balance,
     account_post_payment,
     charge_item_credit,
@@ -154,6 +155,7 @@ def route_table(
             _operation("POST", payment_deallocate.OPERATION, payment_deallocate.payment_deallocate),
             _operation("POST", payment_refund.OPERATION, payment_refund.payment_refund),
             _operation("POST", payment_reverse.OPERATION, payment_reverse.payment_reverse),
+            _operation("POST", account_adjust.OPERATION, account_adjust.account_adjust),
             _operation("POST", account_balance.OPERATION, account_balance.get_account_balance),
             _operation("GET", account_balance.OPERATION, account_balance.get_account_balance),
             _on_every_type("POST", "[type]/$validate", resource_validate.OPERATION, **validation),

@@ -2,14 +2,28 @@
 
 from __future__ import annotations
 
-from fhir_server.rest import accounts, charge_worklists, invoices, price_lists, price_quotes, refunds, tenant_settings
+from fhir_server.rest import (
+    accounts,
+    adjustments,
+    charge_worklists,
+    invoices,
+    price_lists,
+    price_quotes,
+    provisions,
+    recoveries,
+    refunds,
+    tenant_settings,
+)
 from fhir_server.rest.route import RestRoute
 
 ROUTES: tuple[RestRoute, ...] = (
     *accounts.ROUTES,
+    *adjustments.ROUTES,
     *invoices.ROUTES,
     *price_lists.ROUTES,
     *price_quotes.ROUTES,
+    *provisions.ROUTES,
+    *recoveries.ROUTES,
     *refunds.ROUTES,
     *tenant_settings.ROUTES,
     *charge_worklists.ROUTES,
