@@ -10,9 +10,9 @@ from http import HTTPStatus
 from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope, Send
 
+from fhir_server.access import authorize
 from fhir_server.access_log import Visit
 from fhir_server.answer_form import AnswerForm
-from fhir_server.authorization.access import authorize
 from fhir_server.authorization.smart_scopes import scopes_of
 from fhir_server.authorization.token import AccessToken
 from fhir_server.execution import carry_out

@@ -11,8 +11,8 @@ import re
 from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope, Send
 
+from fhir_server.access import authorize
 from fhir_server.access_log import Visit, log_write
-from fhir_server.authorization.access import authorize
 from fhir_server.faults import log_fault, request_id
 from fhir_server.fhir_request import query_of
 from fhir_server.idempotency import check_key, hash_of, once, require_key
