@@ -24,6 +24,7 @@ from billing.delete_resource import delete_resource
 from billing.idempotency import find_or_begin, remember
 from billing.issue_invoice import issue_invoice
 from billing.post_payment import PaymentRequest, post_payment
+from billing.settle_waiting_charges import settle_charges_without_account, settle_unpriced_charges
 from billing.tenants import add_tenant
 from billing.update_resource import update_resource
 from ledger.errors import Refusal
@@ -35,6 +36,7 @@ from storage.tables import metadata
 from storage.transaction import Database, Transaction
 from tests.acceptance.documents import KEY_SYSTEM, Document
 from tests.acceptance.payment_requests import perform_on_payment
+from tests.acceptance.price_lists import publish
 
 ACTOR = "cashier"
 Answer = dict[str, Any]
@@ -77,6 +79,15 @@ class Request:
                 answer = _answer(posted.payment, posted.notice, *posted.invoices)
                 answer["change"] = None if posted.change is None else posted.change.minor_units
                 return answer
+            case "publish":
+                await publish(tx, resource_id, content)
+                return _answer()
+            case "settle-unpriced":
+                await settle_unpriced_charges(tx, context, count=1000)
+                return _answer()
+            case "settle-without-account":
+                await settle_charges_without_account(tx, context, count=1000)
+                return _answer()
         raise AssertionError(self.operation)
 
 

@@ -49,6 +49,8 @@ def charge(
     on: str | None = None,
     key: str | None = None,
     facility: str | None = None,
+    quantity: str | None = None,
+    is_poor: bool = False,
     note: str | None = None,
 ) -> Document:
     document: Document = {
@@ -69,6 +71,12 @@ def charge(
         document["identifier"] = [{"system": KEY_SYSTEM, "value": key}]
     if facility is not None:
         document["performingOrganization"] = {"reference": facility}
+    if quantity is not None:
+        document["quantity"] = {"value": Decimal(quantity)}
+    if is_poor:
+        modifier = {"coding": [{"code": "poor"}]}
+        url = f"{CANONICAL}/StructureDefinition/charge-modifier"
+        document["extension"] = [{"url": url, "valueCodeableConcept": modifier}]
     if note is not None:
         document["note"] = [{"text": note}]
     return document

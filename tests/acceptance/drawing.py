@@ -67,11 +67,13 @@ class Drawing:
             "status": draw(_charge_statuses),
             "subject": draw(st.sampled_from(PATIENTS)) if draw(rarely) else of["subject"],
             "account": NOWHERE if draw(rarely) and draw(rarely) else account,
-            "price": None if draw(rarely) else (amount, currency),
+            "price": None if draw(rarely) or (self.model.price_versions and draw(often)) else (amount, currency),
             "reason": not (draw(rarely) and draw(rarely)),
             "on": self.date(days_ago),
             "key": draw(st.sampled_from([None, None, None, "A-1", "A-2", "A-3"])),
             "facility": draw(st.sampled_from(FACILITIES)),
+            "quantity": draw(st.sampled_from([None, None, "1", "3", "0.5", "2.25"])),
+            "is_poor": draw(rarely),
             "note": draw(st.sampled_from([None, "fasting"])),
         }
 

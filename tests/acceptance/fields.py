@@ -29,6 +29,8 @@ def charge_of(account_id: str, account: Fields, amount: int) -> Fields:
         "on": None,
         "key": None,
         "facility": None,
+        "quantity": None,
+        "is_poor": False,
         "note": None,
     }
 
@@ -67,7 +69,7 @@ def mobile_money(amount: int, currency: str) -> Fields:
 
 
 def charge_document(fields: Fields) -> Document:
-    names = ("status", "price", "reason", "on", "key", "facility", "note")
+    names = ("status", "price", "reason", "on", "key", "facility", "quantity", "is_poor", "note")
     return documents.charge(fields["subject"], account_id=fields["account"], **{name: fields[name] for name in names})
 
 

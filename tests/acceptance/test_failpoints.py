@@ -7,6 +7,7 @@ it has happened exactly once.
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -86,6 +87,15 @@ class Case:
         document: Document = {**await self.books.read(resource_type, id_), **elements}
         return Request("update", f"{resource_type}/{id_}", document, self.key())
 
+    def another_day(self) -> dt.date:
+        self.made += 1
+        return dt.date(2020, 1, 1) + dt.timedelta(days=self.made)
+
+    def publishing(self, day: dt.date) -> Request:
+        """A list that has prices for one day."""
+        content = {"from": day, "to": day, "prices": {"AFN": 700}, "discount": 10, "exemption": 50}
+        return Request("publish", f"PriceList/of-{day}", content, self.key())
+
     def creating(self, document: Document) -> Request:
         return Request("create", document["resourceType"], document, self.key())
 
@@ -116,6 +126,34 @@ async def capture_charge_of_no_account(case: Case) -> Request:
     patient = f"Patient/p{case.made}"
     await case.books.create(documents.account(patient, "AFN"))
     return case.creating(documents.charge(patient, price=(1050, "AFN")))
+
+
+async def publish_prices(case: Case) -> Request:
+    return case.publishing(case.another_day())
+
+
+async def capture_charge_by_list(case: Case) -> Request:
+    day = case.another_day()
+    await case.books.send(case.publishing(day))
+    charge = documents.charge(PATIENT, account_id=await case.account(), on=day.isoformat(), quantity="3", is_poor=True)
+    return case.creating(charge)
+
+
+async def settle_unpriced_charges(case: Case) -> Request:
+    day, account_id = case.another_day(), await case.account()
+    for _ in range(2):
+        await case.books.create(documents.charge(PATIENT, account_id=account_id, on=day.isoformat()))
+    await case.books.send(case.publishing(day))
+    return Request("settle-unpriced", "ChargeItem", {}, case.key())
+
+
+async def settle_charges_without_account(case: Case) -> Request:
+    case.made += 1
+    patient = f"Patient/w{case.made}"
+    for _ in range(2):
+        await case.books.create(documents.charge(patient, price=(1050, "AFN")))
+    await case.books.create(documents.account(patient, "AFN"))
+    return Request("settle-without-account", "ChargeItem", {}, case.key())
 
 
 async def change_price_of_charge(case: Case) -> Request:
@@ -335,6 +373,10 @@ COMMANDS: tuple[Callable[[Case], Awaitable[Request]], ...] = (
     capture_charge,
     capture_charge_with_a_business_key,
     capture_charge_of_no_account,
+    publish_prices,
+    capture_charge_by_list,
+    settle_unpriced_charges,
+    settle_charges_without_account,
     change_price_of_charge,
     move_charge_to_another_account,
     abort_charge,

@@ -37,8 +37,9 @@ from tests.acceptance.fields import (
     payment_document,
 )
 from tests.acceptance.payment_steps import PaymentSteps
+from tests.acceptance.price_steps import PriceSteps
 from tests.acceptance.reference_model import Fields, ReferenceModel, Refused
-from tests.acceptance.tenant_life import TenantLife, aging_of
+from tests.acceptance.tenant_life import aging_of
 from tests.database_server import DatabaseAccess
 
 EXAMPLES = int(os.environ.get("BILLING_TEST_MACHINE_EXAMPLES", "40"))
@@ -56,10 +57,11 @@ REQUESTS = (
     *("change_charge", "draft_invoice", "change_draft", "edit_what_is_issued", "change_payment"),
     *("allocate", "deallocate", "reverse"),
     *("repeat", "replay", "put_back", "ask_for_other_days", "administer", "seal"),
+    *("publish_prices", "settle_waiting"),
 )
 
 
-class LedgerMachine(PaymentSteps, TenantLife):
+class LedgerMachine(PaymentSteps, PriceSteps, TenantLife):
     """One example is the life of one tenant."""
 
     @initialize(terms=st.sampled_from([0, 30]), holds=often, currency=st.sampled_from(CURRENCIES))
@@ -344,7 +346,7 @@ class LedgerMachine(PaymentSteps, TenantLife):
     def put_back(self, data: st.DataObject) -> None:
         """What was read and is sent back unchanged makes no version."""
         resource_type, id_ = self.any_resource(data)
-        if id_ is None:
+        if id_ is None or (resource_type == "ChargeItem" and self.model.is_waiting(id_)):
             return
         request = Request("update", f"{resource_type}/{id_}", self.stored(resource_type, id_))
 

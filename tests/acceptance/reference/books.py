@@ -35,6 +35,7 @@ class Books:
         self.terms_days = terms_days
         self.holds_unpriced = holds_unpriced
         self.today = date.min
+        self.price_versions: list[Fields] = []
         self.accounts: dict[str, Fields] = {}
         self.charges: dict[str, Fields] = {}
         self.invoices: dict[str, Fields] = {}

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from datetime import date
 
-from tests.acceptance.reference.accounts import Accounts
-from tests.acceptance.reference.books import Fields, refuse_if
+from tests.acceptance.reference.books import Fields, Refused, refuse_if
+from tests.acceptance.reference.prices import Prices
 
 
-class Charges(Accounts):
+class Charges(Prices):
     def capture(self, id_: str, fields: Fields) -> str:
         """The id of the charge: that of an earlier one, where its key said the same."""
         owner = self.charge_keys.get(fields["key"])
@@ -24,6 +24,8 @@ class Charges(Accounts):
             "amount": None,
             "currency": None,
             "unpriced": False,
+            "discount": 0,
+            "exemption": 0,
             "posted": None,
             "ever_posted": False,
             "ever_billed": False,
@@ -54,19 +56,19 @@ class Charges(Accounts):
         fields = dict(fields)
         if fields["account"] is None and fields["subject"] == before["subject"]:
             fields["account"] = before["account"]
-        priced_by = ("price", "on", "facility")
+        priced_by = ("price", "on", "facility", "quantity", "is_poor")
         anew = was not in ("billable", "billed") or any(fields[name] != before[name] for name in priced_by)
         moved = any(fields[name] != before[name] for name in ("account", "subject"))
         refuse_if(charge_billed=status == "billed" and (anew or moved))
         charge = {**before, **fields}
         if status == "billable":
-            self._price(charge, anew=anew)
+            self._price(charge, anew=anew, was_unpriced=before["unpriced"])
             self._place(charge)
             if was != "billable" or self._posting(charge) != before["posted"] or charge["account"] != before["account"]:
                 self._refuse_account(charge)
             refuse_if(currency_mismatch=self._is_in_other_currency(charge))
         elif status != "billed":
-            charge.update(amount=None, currency=None, unpriced=False)
+            charge.update(amount=None, currency=None, unpriced=False, discount=0, exemption=0)
         owner = self.charge_keys.get(sent["key"])
         refuse_if(business_key_conflict=owner is not None and owner[0] != id_)
         if charge == before:
@@ -84,14 +86,43 @@ class Charges(Accounts):
         del self.charges[id_]
         self.charge_keys = {key: owner for key, owner in self.charge_keys.items() if owner[0] != id_}
 
-    def _price(self, charge: Fields, *, anew: bool) -> None:
+    def is_waiting(self, id_: str) -> bool:
+        """Whether sending it again may get it a price or an account."""
+        charge = self.charges[id_]
+        return bool(charge["unpriced"] or (charge["account"] is None and charge["status"] == "billable"))
+
+    def settle_unpriced(self) -> None:
+        for id_, charge in sorted(self.charges.items()):
+            if charge["unpriced"] and self.list_price(charge) is not None:
+                self._settle(id_, charge)
+
+    def settle_without_account(self) -> None:
+        for id_, charge in sorted(self.charges.items()):
+            if charge["account"] is None and charge["status"] == "billable":
+                self._settle(id_, charge)
+
+    def _settle(self, id_: str, before: Fields) -> None:
+        charge = dict(before)
+        try:
+            self._price(charge, anew=False, was_unpriced=before["unpriced"])
+            self._place(charge)
+            if self._posting(charge) != before["posted"] or charge["account"] != before["account"]:
+                self._refuse_account(charge)
+        except Refused:
+            return
+        if charge != before:
+            self._post_charge(id_, charge)
+
+    def _price(self, charge: Fields, *, anew: bool, was_unpriced: bool = False) -> None:
         price = charge["price"]
         if price is not None:
             refuse_if(negative_amount=price[0] < 0, override_reason_required=not charge["reason"])
-            charge.update(amount=price[0], currency=price[1], unpriced=False)
-        elif anew:
-            refuse_if(price_not_found=not self.holds_unpriced)
-            charge.update(amount=None, currency=None, unpriced=True)
+            charge.update(amount=price[0], currency=price[1], unpriced=False, discount=0, exemption=0)
+        elif anew or was_unpriced or self._is_in_other_currency(charge):
+            found = self.list_price(charge)
+            refuse_if(price_not_found=found is None and not self.holds_unpriced and (anew or not was_unpriced))
+            charge.update(amount=None, currency=None, unpriced=True, discount=0, exemption=0)
+            charge.update(found or {})
 
     def _place(self, charge: Fields) -> None:
         if charge["account"] is not None:
@@ -116,19 +147,24 @@ class Charges(Accounts):
             return False
         return bool(self.accounts[charge["account"]]["currency"] != charge["currency"])
 
-    def _posting(self, charge: Fields) -> tuple[str, str, int, date, str | None] | None:
-        """What is booked for a charge: (account, currency, amount, day, facility)."""
-        if charge["status"] not in ("billable", "billed") or not charge["account"] or not charge["amount"]:
+    def _posting(self, charge: Fields) -> tuple[str, str, int, date, str | None, int, int] | None:
+        """What is booked for a charge: (account, currency, amount, day, facility, discount, exemption)."""
+        if charge["status"] not in ("billable", "billed") or not charge["account"] or charge["amount"] is None:
+            return None
+        if charge["amount"] + charge["discount"] + charge["exemption"] == 0:
             return None
         before = charge["posted"]
         day = date.fromisoformat(charge["on"]) if charge["on"] else before[3] if before else self.today
-        return (charge["account"], charge["currency"], charge["amount"], day, charge["facility"])
+        figures = (charge["amount"], day, charge["facility"], charge["discount"], charge["exemption"])
+        return (charge["account"], charge["currency"], *figures)
 
     def _post_charge(self, id_: str, charge: Fields) -> None:
         before, after = charge["posted"], self._posting(charge)
         if before != after:
-            if before:
-                self.book(before[3], before[1], (1150, -before[2], before[0]), (4000, before[2], None))
-            if after:
-                self.book(after[3], after[1], (1150, after[2], after[0]), (4000, -after[2], None))
+            for posting, sign in ((before, -1), (after, 1)):
+                if posting:
+                    account, currency, amount, day, _, discount, exemption = posting
+                    reductions = ((4110, sign * discount, None), (4120, sign * exemption, None))
+                    gross = amount + discount + exemption
+                    self.book(day, currency, (1150, sign * amount, account), (4000, -sign * gross, None), *reductions)
         self.charges[id_] = {**charge, "posted": after, "ever_posted": charge["ever_posted"] or after is not None}
