@@ -19,8 +19,10 @@ from billing.context import Context
 from billing.create_resource import create_resource
 from billing.issue_invoice import issue_invoice
 from billing.tenants import add_tenant
+from fhir_server.demo_tariff import publish_tariff
 from fhir_server.settings import Settings
 from ledger.money import Money
+from ledger.price_list import Price
 from ledger.tenant import Tenant
 from storage import tenants
 from storage.journal import open_shares
@@ -140,6 +142,7 @@ async def _load(settings: Settings) -> list[DemoTenant]:
 
 async def _load_hospital(database: Database, hospital: Hospital, base_url: str) -> None:
     context = Context(hospital.tenant, ACTOR, ACTOR, base_url)
+    await publish_tariff(database, hospital.tenant, _prices(hospital), ACTOR)
     numbers = range(1, hospital.patients + 1)
     async with database.transaction(hospital.tenant.id, ACTOR) as tx:
         month = _month_before(context.today(await tx.read_clock()))
@@ -148,6 +151,20 @@ async def _load_hospital(database: Database, hospital: Hospital, base_url: str) 
         if ("Account", f"account-{number:03d}") not in loaded:
             visit = _Visit(hospital, context, number, month)
             await database.run(hospital.tenant.id, ACTOR, visit.record)
+
+
+def _prices(hospital: Hospital) -> list[Price]:
+    currency = hospital.tenant.currency
+    return [
+        Price(
+            system=CPT,
+            code=service.code,
+            name=service.name,
+            currency=currency,
+            amount_minor=Money.of_decimal(Decimal(service.price), currency).minor_units,
+        )
+        for service in hospital.services
+    ]
 
 
 def _month_before(today: date) -> date:
@@ -216,6 +233,11 @@ class _Visit:
         return document
 
     def _charge(self, at: int, service: Service) -> dict[str, Any]:
+        """The price is that of the tariff, but for dollars, which it does not have."""
+        override: dict[str, Any] = {}
+        if self.currency != self.hospital.tenant.currency:
+            price = {"value": self._price(service), "currency": self.currency}
+            override = {"priceOverride": price, "overrideReason": "In dollars, at the rate of the month"}
         return {
             "resourceType": "ChargeItem",
             "id": f"charge-{self.id}-{at}",
@@ -226,14 +248,14 @@ class _Visit:
             "occurrenceDateTime": self.day.isoformat(),
             "performingOrganization": {"reference": f"Organization/{self.facility}"},
             "quantity": {"value": 1},
-            "priceOverride": {"value": self._price(service), "currency": self.currency},
-            "overrideReason": "Tariff of the demo hospital",
+            **override,
             "account": [self.account],
         }
 
     def _unpriced_charge(self, at: int) -> dict[str, Any]:
         charge = self._charge(at, Service("0232T", "New procedure, price to be agreed", 0))
-        del charge["priceOverride"], charge["overrideReason"]
+        charge.pop("priceOverride", None)
+        charge.pop("overrideReason", None)
         return charge
 
     def _price(self, service: Service) -> Decimal:
