@@ -61,7 +61,7 @@ REQUESTS = (
 )
 
 
-class LedgerMachine(PaymentSteps, PriceSteps, TenantLife):
+class LedgerMachine(PaymentSteps, PriceSteps):
     """One example is the life of one tenant."""
 
     @initialize(terms=st.sampled_from([0, 30]), holds=often, currency=st.sampled_from(CURRENCIES))
