@@ -47,13 +47,20 @@ def own_reference(literal: str, base_url: str) -> tuple[str, str] | None:
     return resource_type, rest.split("/", 1)[0]
 
 
+def _is_of_this(tx: Transaction, item: OwnReference) -> bool:
+    """Whether this transaction has made it, or is going to."""
+    name = item.resource_type, item.id
+    if name in tx.to_create:
+        tx.relied_on.add(name)
+    return name in tx.created or name in tx.to_create
+
+
 async def refuse_missing(tx: Transaction, references: Sequence[OwnReference]) -> None:
     """Refuse with every reference that leads nowhere in this tenant. What was locked or made before is there."""
     unknown = [
         item
         for item in references
-        if (item.resource_type, item.id) not in tx.created
-        and not (item.resource_type == "Account" and item.id in tx.balances)
+        if not _is_of_this(tx, item) and not (item.resource_type == "Account" and item.id in tx.balances)
     ]
     if not unknown:
         return

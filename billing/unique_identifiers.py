@@ -7,6 +7,7 @@ identifier and the paymentIdentifier are keys: nobody posts the same money twice
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from typing import Any
 
 from billing.change import Change
@@ -68,6 +69,22 @@ async def existing_with(tx: Transaction, resource_type: str, keys: list[Key], ha
     record = (await load(tx, resource_type, [owners[0].id])).get(owners[0].id)
     # None: it is deleted at this moment, and the key is free again.
     return None if record is None else unchanged(record, "existing")
+
+
+async def owners_of(
+    tx: Transaction, context: Context, documents: Mapping[int, Mapping[str, Any]]
+) -> dict[int, tuple[str, str]]:
+    """(type, id) of what has the keys of documents already, each by its place; read at once for each type."""
+    wanted: dict[str, dict[Key, list[int]]] = {}
+    for place, document in documents.items():
+        for key in keys_of(context, dict(document)):
+            wanted.setdefault(document["resourceType"], {}).setdefault(key, []).append(place)
+    found: dict[int, tuple[str, str]] = {}
+    for resource_type, places in wanted.items():
+        for owner in await business_keys.owners(tx, resource_type, list(places)):
+            for place in places[owner.system, owner.value]:
+                found.setdefault(place, (resource_type, owner.id))
+    return found
 
 
 async def keep_keys(

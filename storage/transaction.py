@@ -99,6 +99,9 @@ class Transaction:
         self.known_prices: KnownPrices | None = None
         """What `storage.prices` has read of price lists."""
         self.created: set[tuple[str, str]] = set()
+        # What it is going to make, of which some is referred to before it is there.
+        self.to_create: set[tuple[str, str]] = set()
+        self.relied_on: set[tuple[str, str]] = set()
         """(type, id) of the resources that this transaction has made, so that nobody asks whether they exist."""
         self._pipeline = pipeline
         self._queue: list[tuple[Statement, Sequence[Any]]] = [(_BEGIN, ()), (_SET_TENANT, (tenant_id,))]

@@ -76,6 +76,9 @@ def rename(entries: Sequence[Entry], names: Mapping[str, str]) -> None:
             replace_references(request.document, names)
         if request.id:
             request.id = names.get(f"{request.resource_type}/{request.id}", "").partition("/")[2] or request.id
+        query = [(name, names.get(value, value)) for name, value in request.query]
+        if query != request.query:
+            request.query = query
 
 
 async def _matches(tx: Transaction, conditional: Sequence[Entry]) -> dict[int, str]:

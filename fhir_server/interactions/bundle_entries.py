@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from fhir_server.fhir_request import FhirRequest, query_of, take
+from fhir_server.fhir_request import FhirRequest, Query, query_of, take
 from fhir_server.idempotency import entry_key
 from fhir_server.interactions.patch_document import of_entry
 from fhir_server.media_types import Preferences, ReturnPreference
@@ -26,6 +26,7 @@ class Entry:
     request: FhirRequest
     full_url: str
     id_as_asked: str
+    query_as_asked: Query
 
 
 def place_of(index: int) -> str:
@@ -72,7 +73,7 @@ def read_entry(
     if resource is None and match.route.body in {"json", "patch"}:
         raise invalid("body-missing", f"{method} needs a resource in the entry.", f"{place}.resource", "required")
     match.route.check_token(request)
-    return Entry(index, match.route, request, entry.get("fullUrl", ""), match.id)
+    return Entry(index, match.route, request, entry.get("fullUrl", ""), match.id, query)
 
 
 def split_url(url: str, base_url: str, place: str) -> tuple[str, list[tuple[str, str]]]:

@@ -14,7 +14,7 @@ from typing import Any
 from mappers.r4.definitions import definitions, json_names
 
 _URI_TYPES = frozenset({"uri", "url", "oid", "uuid", "canonical"})
-_NARRATIVE_LINK = re.compile(r"""(?<=\s)((?:href|src)\s*=\s*)(["'])(urn:[^"']+|https?:[^"']+)\2""")
+_NARRATIVE_LINK = re.compile(r"""(?<=\s)((?:href|src)\s*=\s*)(["'])([^"']+)\2""")
 _is_conditional = re.compile(r"[A-Z][A-Za-z]+\?\S+").fullmatch
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from ledger.errors import invalid
 from storage.resource_ids import new_id
 
-_TEMPORARY_IN_URL = re.compile(r"(?:([A-Z][A-Za-z]+)/)?(urn:[a-z0-9-]+:[^/?#\s]+)")
+_TEMPORARY_IN_URL = re.compile(r"(?:([A-Z][A-Za-z]+)/)?(urn:[a-z0-9-]+:[^/?#&\s]+)")
 _is_id = re.compile(r"[A-Za-z0-9\-.]{1,64}").fullmatch
 _RESTFUL = re.compile(r"(.*/)?([A-Z][A-Za-z]+/[A-Za-z0-9\-.]{1,64})").fullmatch
 

@@ -11,12 +11,13 @@ from http import HTTPStatus
 from typing import Any
 
 from billing.lock_plan import lock_for
+from billing.unique_identifiers import owners_of
 from fhir_server.access_log import log_write
 from fhir_server.fhir_request import FhirRequest, Writing
 from fhir_server.idempotency import hash_of, once, require_key
 from fhir_server.interactions.bundle_conditions import refuse_changed_matches, rename, replace_conditions
 from fhir_server.interactions.bundle_entries import Entry, answer_entry, place_of, read_entry
-from fhir_server.interactions.bundle_order import READS, UPDATES, identity_of, in_order, phase_of
+from fhir_server.interactions.bundle_order import CREATES, READS, UPDATES, identity_of, in_order, phase_of
 from fhir_server.interactions.bundle_references import replace_references
 from fhir_server.interactions.conditional_create import as_existing
 from fhir_server.interactions.criteria import condition_of, criteria_of
@@ -24,7 +25,7 @@ from fhir_server.interactions.temporary_ids import TemporaryIds, temporary_ids
 from fhir_server.outcomes import located
 from fhir_server.responses import Answer, answer_of_change, bundle
 from fhir_server.service import Service
-from ledger.errors import Category, Problem, Refusal, invalid
+from ledger.errors import Category, Problem, Refusal, conflict, invalid
 from storage.transaction import Transaction
 
 
@@ -122,15 +123,22 @@ def _repeated(entries: list[Entry]) -> list[Problem]:
 async def _carry_out(tx: Transaction, request: FhirRequest, plan: _Plan) -> Answer:
     for entry in plan.entries:
         entry.request.renew()
-        entry.request.id = entry.id_as_asked
+        entry.request.id, entry.request.query = entry.id_as_asked, entry.query_as_asked
     existing = await replace_conditions(tx, plan.entries)
     # Conditional entries have found by now what they are about.
     if problems := _repeated([entry for entry in plan.entries if entry.request.id]):
         raise Refusal(problems)
+    await _replace_known_keys(tx, request, plan)
     await lock_for(tx, request.context, [_touched(entry) for entry in plan.entries if _locks(entry, existing)])
     await refuse_changed_matches(tx, plan.entries)
     answers = [b""] * len(plan.entries)
     ordered = in_order(plan.entries)
+    # Entries may refer to one another in a ring.
+    tx.to_create |= {
+        identity_of(entry)
+        for entry in ordered
+        if entry.request.assigned_id is not None and not entry.request.id and entry.index not in existing
+    }
     for position, entry in enumerate(ordered):
         try:
             answer = await _answer(tx, entry, plan, existing)
@@ -139,7 +147,25 @@ async def _carry_out(tx: Transaction, request: FhirRequest, plan: _Plan) -> Answ
         log_write(tx, entry.request.visit, answer)
         rename(ordered[position + 1 :], _other_name(entry, answer))
         answers[entry.index] = answer_entry(entry, answer)
+    if tx.relied_on - tx.created:
+        message = "Somebody else created at the same time what a business key of this transaction names; try again."
+        raise conflict("business-key-taken", message)
     return Answer(HTTPStatus.OK, bundle("transaction-response", answers))
+
+
+async def _replace_known_keys(tx: Transaction, request: FhirRequest, plan: _Plan) -> None:
+    """Have all entries speak of what is there already by a business key, where an entry was to create it."""
+    creating = {
+        entry.index: entry
+        for entry in plan.entries
+        if phase_of(entry) == CREATES and entry.request.document is not None and entry.request.assigned_id is not None
+    }
+    documents = {index: entry.request.document or {} for index, entry in creating.items()}
+    owners = await owners_of(tx, request.context, documents)
+    rename(
+        plan.entries,
+        {"/".join(identity_of(creating[index])): f"{type_}/{id_}" for index, (type_, id_) in owners.items()},
+    )
 
 
 def _other_name(entry: Entry, answer: Answer) -> dict[str, str]:
@@ -163,6 +189,8 @@ async def _answer(tx: Transaction, entry: Entry, plan: _Plan, existing: dict[int
     if found is not None:
         return answer_of_change(await as_existing(tx, entry.request.resource_type, found))
     action = plan.actions[entry.index]
+    if entry.route.reads is not None and entry.request.query is not entry.query_as_asked:
+        action = entry.route.reads(entry.request)
     if entry.index in plan.hashes:
         return await once(tx, entry.request, plan.hashes[entry.index], action)
     return await action(tx)

@@ -405,3 +405,94 @@ async def test_an_operation_on_what_if_none_exist_finds_is_on_what_is_there(hosp
     assert response["entry"][2]["resource"]["id"] == there["id"]
     balance = await hospital.read(f"Account/{there['id']}/$balance")
     assert balance["parameter"][4]["valueMoney"]["value"] == 70
+
+
+KEYS = "http://his.example.org/keys"
+KEYED = {f"business_keys.{each}": KEYS for each in ("Account", "ChargeItem", "Invoice")}
+
+
+def keyed(value: str) -> Json:
+    return {"identifier": [{"system": KEYS, "value": value}]}
+
+
+def keyed_visit() -> list[Json]:
+    draft = draft_invoice(ACCOUNT, **keyed("i-1"))
+    draft["lineItem"] = [{"chargeItemReference": {"reference": CHARGE}}]
+    return [
+        entry("POST", "Invoice", draft, INVOICE),
+        entry("POST", "ChargeItem", charge_item(ACCOUNT, **keyed("c-1")), CHARGE),
+        entry("POST", "Account", account(**keyed("a-1")), ACCOUNT),
+    ]
+
+
+def ids_of(response: Json) -> list[str]:
+    return [each["resource"]["id"] for each in response["entry"]]
+
+
+async def test_a_transaction_of_business_keys_that_is_sent_again_finds_what_it_made(server: Server) -> None:
+    async with hospital_of(server, settings=KEYED) as hospital:
+        first = await send(hospital, *keyed_visit())
+        before = row_counts(server.access)
+        again = await asyncio.gather(*(send(hospital, *keyed_visit()) for _ in range(4)))
+        assert row_counts(server.access) == before
+    for response in again:
+        assert ids_of(response) == ids_of(first)
+        assert {each["response"]["status"] for each in response["entry"]} == {"200 OK"}
+
+
+async def test_the_same_transaction_many_times_at_once_makes_everything_once(server: Server) -> None:
+    async with hospital_of(server, settings=KEYED) as hospital:
+        responses = await asyncio.gather(*(send(hospital, *keyed_visit()) for _ in range(8)))
+    assert len({tuple(ids_of(response)) for response in responses}) == 1
+
+
+async def test_whatever_speaks_of_what_is_there_by_a_business_key_speaks_of_that(server: Server) -> None:
+    async with hospital_of(server, settings=KEYED) as hospital:
+        _, charge_id, account_id = ids_of(await send(hospital, *keyed_visit()))
+        other = charge_item(
+            ACCOUNT,
+            partOf=[{"reference": CHARGE}],
+            supportingInformation=[{"reference": ACCOUNT}],
+            extension=[{"url": "http://example.org/x", "valueReference": {"reference": CHARGE}}],
+            text={
+                "status": "generated",
+                "div": f'<div xmlns="http://www.w3.org/1999/xhtml"><a href="{CHARGE}">it</a></div>',
+            },
+        )
+        label = {"name": "meta", "valueMeta": {"tag": [{"code": "again"}]}}
+        response = await send(
+            hospital,
+            entry("POST", "ChargeItem", other, temporary(9)),
+            *keyed_visit(),
+            entry("POST", f"Account/{ACCOUNT}/$meta-add", {"resourceType": "Parameters", "parameter": [label]}),
+            entry("GET", f"Account/{ACCOUNT}"),
+            entry("GET", f"ChargeItem?account={ACCOUNT}&_sort=_lastUpdated"),
+        )
+    made, _, _, _, _, read, found = (each["resource"] for each in response["entry"])
+    there = f"ChargeItem/{charge_id}"
+    assert made["account"] == made["supportingInformation"] == [{"reference": f"Account/{account_id}"}]
+    assert made["partOf"] == [made["extension"][0]["valueReference"]] == [{"reference": there}]
+    assert f'href="{there}"' in made["text"]["div"]
+    assert (read["id"], read["meta"]["tag"]) == (account_id, [{"code": "again"}])
+    assert [each["resource"]["id"] for each in found["entry"]] == [charge_id, made["id"]]
+
+
+async def test_entries_may_refer_to_one_another_and_to_themselves(server: Server) -> None:
+    def ring() -> list[Json]:
+        one = account(partOf={"reference": temporary(7)}, **keyed("r-1"))
+        other = account(partOf={"reference": ACCOUNT}, guarantor=[{"party": PATIENT}], **keyed("r-2"))
+        itself = account(partOf={"reference": temporary(8)})
+        return [
+            entry("POST", "Account", one, ACCOUNT),
+            entry("POST", "Account", other, temporary(7)),
+            entry("POST", "Account", itself, temporary(8)),
+        ]
+
+    async with hospital_of(server, settings=KEYED) as hospital:
+        first, again = await send(hospital, *ring()), await send(hospital, *ring())
+    one, other, itself = ids_of(first)
+    assert ids_of(again)[:2] == [one, other]
+    for response in (first, again):
+        part_of = [each["resource"]["partOf"]["reference"] for each in response["entry"]]
+        assert part_of == [f"Account/{other}", f"Account/{one}", f"Account/{ids_of(response)[2]}"]
+    assert ids_of(again)[2] != itself
