@@ -40,13 +40,15 @@ class LockedPayment:
         return record_update(tx, self.payment, self.previous, events=events)
 
 
-async def locked_payment(tx: Transaction, payment_id: str, *, invoice_ids: Collection[str] = ()) -> LockedPayment:
-    """Lock a payment, the invoices that its money is on and further ones. Refused where there is no such payment."""
+async def locked_payment(
+    tx: Transaction, payment_id: str, *, invoice_ids: Collection[str] = (), account_ids: Collection[str] = ()
+) -> LockedPayment:
+    """Lock a payment, all that its money is on, and further invoices and accounts. Refused where it is not there."""
     seen = (await load(tx, "PaymentReconciliation", [payment_id])).get(payment_id)
     if seen is None:
         raise not_found("not-found", f"There is no PaymentReconciliation/{payment_id}.")
     on = await journal.invoices_of_payments(tx, [payment_id]) | set(invoice_ids)
-    accounts = accounts_named_by(seen) | await account_lookups.accounts_of_invoices(tx, on)
+    accounts = accounts_named_by(seen) | set(account_ids) | await account_lookups.accounts_of_invoices(tx, on)
     await account_balances.lock(tx, accounts | await journal.accounts_of_payments(tx, [payment_id]))
     found = await payables(tx, sorted(on))
     locked = (await locked_payments(tx, [payment_id])).get(payment_id)

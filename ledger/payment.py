@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
@@ -16,6 +16,7 @@ CLEARED = "payment-cleared"
 UNCLEARED = "payment-uncleared"
 
 REVERSED = "payment-reversed"
+TRANSFERRED = "money-transferred"
 FEE = "bank-fee"
 
 UNAPPLIED = (LedgerAccount.UNAPPLIED_PATIENT, LedgerAccount.UNAPPLIED_PAYER)
@@ -156,6 +157,18 @@ def allocated_by(entry: JournalEntry) -> Allocated:
         Owner(money.account_id, money.payer),
         tuple((ShareOfInvoice(line.ledger_account, line.payer, 0), -line.amount_minor) for line in put),
     )
+
+
+def transferred_entry(
+    payment_id: str, taken: Mapping[Owner, int], to: Owner, *, currency: str, on: date, reason: str
+) -> JournalEntry:
+    """Unapplied money changes its owner: 2100 of some accounts -> 2100 of another."""
+    postings = [
+        Posting(owner.ledger_account, amount, owner.account_id, payment_id=payment_id)
+        for owner, amount in taken.items()
+    ]
+    postings.append(Posting(to.ledger_account, -sum(taken.values()), to.account_id, payment_id=payment_id))
+    return replace(_entry(TRANSFERRED, payment_id, currency, on, postings), reason=reason)
 
 
 def reversed_entry(payment_id: str, held: Sequence[Posting], currency: str, on: date, reason: str) -> JournalEntry:

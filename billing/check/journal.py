@@ -31,6 +31,7 @@ _KINDS = (
     *(("PaymentReconciliation", kind, False) for kind in remittance.KINDS),
     ("PaymentReconciliation", remittance.REVERSED, True),
     ("PaymentReconciliation", payment.REVERSED, False),
+    ("PaymentReconciliation", payment.TRANSFERRED, False),
     ("PaymentReconciliation", payment.FEE, False),
     ("PaymentNotice", payment.CLEARED, False),
     ("PaymentNotice", payment.UNCLEARED, True),

@@ -7,12 +7,15 @@ from fhir_server.rest import (
     adjustments,
     charge_worklists,
     invoices,
+    payment_worklists,
+    payments,
     price_lists,
     price_quotes,
     provisions,
     recoveries,
     refunds,
     tenant_settings,
+    transfers,
 )
 from fhir_server.rest.route import RestRoute
 
@@ -24,7 +27,10 @@ ROUTES: tuple[RestRoute, ...] = (
     *price_quotes.ROUTES,
     *provisions.ROUTES,
     *recoveries.ROUTES,
+    *payments.ROUTES,
     *refunds.ROUTES,
     *tenant_settings.ROUTES,
+    *transfers.ROUTES,
     *charge_worklists.ROUTES,
+    *payment_worklists.ROUTES,
 )
