@@ -47,10 +47,11 @@ async def _change_draft(tx: Transaction, context: Context, invoice: Invoice, pre
         invoiced_charges.release(tx, invoice.id)
         return change
     becomes_issued, invoice.status = invoice.status == "issued", "draft"
-    charges = await fill(tx, context, invoice)
+    on = (date_sent(context, invoice) or context.today(tx.now)) if becomes_issued else None
+    charges = await fill(tx, context, invoice, on=on)
     events: tuple[str, ...] = ()
     if becomes_issued:
-        events = await issue(tx, context, invoice, charges, on=date_sent(context, invoice))
+        events = await issue(tx, context, invoice, charges, on=on)
     change = record_update(tx, invoice, previous, events=events)
     before = {line.charge_item_id for line in previous.lines if line.charge_item_id}
     if before != set(charges):

@@ -23,10 +23,11 @@ async def draft_invoice(tx: Transaction, context: Context, invoice: Invoice, *, 
         # Void from the start: kept, but it books nothing and holds no charge.
         return record_creation(tx, invoice, base_version=base_version)
     is_issued, invoice.status = invoice.status == "issued", "draft"
-    charges = await fill(tx, context, invoice)
+    on = (date_sent(context, invoice) or context.today(tx.now)) if is_issued else None
+    charges = await fill(tx, context, invoice, on=on)
     events: tuple[str, ...] = ()
     if is_issued:
-        events = await issue(tx, context, invoice, charges, on=date_sent(context, invoice))
+        events = await issue(tx, context, invoice, charges, on=on)
     change = record_creation(tx, invoice, base_version=base_version, events=events)
     invoiced_charges.hold(tx, invoice.id, list(charges))
     if is_issued:

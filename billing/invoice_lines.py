@@ -3,23 +3,39 @@
 from __future__ import annotations
 
 from collections import Counter
+from contextlib import suppress
+from datetime import date
 
 from billing.context import Context
 from billing.named_accounts import identified_account, is_identified
+from ledger.capture import facility_of
 from ledger.charge_item import ChargeItem
+from ledger.dates import date_of
 from ledger.errors import Category, Problem, Refusal
 from ledger.invoice import Invoice
 from ledger.invoice_completion import complete
+from ledger.invoice_tax import put_on_taxes, take_off_taxes
+from ledger.invoice_totals import totals_of
+from ledger.resource import NO_MONEY
+from ledger.tax_rule import TaxRule, rules_for
 from mappers.invoice import INVOICE
-from storage import account_balances, invoiced_charges
+from storage import account_balances, invoiced_charges, tax_rules
 from storage.resource_rows import load
 from storage.transaction import Transaction
 
 Charges = dict[str, ChargeItem]
 
+DAY_CHARACTERS = len("2026-01-31")
 
-async def fill(tx: Transaction, context: Context, invoice: Invoice) -> Charges:
-    """Load the charges, check that they belong together, and complete components and totals."""
+
+async def fill(
+    tx: Transaction, context: Context, invoice: Invoice, *, on: date | None = None, restates: bool = False
+) -> Charges:
+    """Load the charges, check that they belong together, and complete taxes, components and totals.
+
+    `on`: the day of issue, where it is known. With `restates` a total that was what the components came to follows the
+    taxes where these are others by now; else what was said stays, and is held against them at issue.
+    """
     charge_ids = [line.charge_item_id for line in invoice.lines if line.charge_item_id]
     charges = await _load(tx, charge_ids)
     if invoice.account_id is None:
@@ -27,7 +43,7 @@ async def fill(tx: Transaction, context: Context, invoice: Invoice) -> Charges:
         if invoice.account_id is not None and charges:
             # Read again: until the account was locked they could still change.
             charges = await _load(tx, charge_ids)
-    holders = await invoiced_charges.holders(tx, charge_ids)
+    holders, rules, categories = await _holders_and_taxes(tx, context, charges)
     currency = currency_of(tx, context, invoice)
     problems = [
         *_repetitions(invoice),
@@ -36,8 +52,49 @@ async def fill(tx: Transaction, context: Context, invoice: Invoice) -> Charges:
     ]
     if problems:
         raise Refusal(problems)
+    said, came_to = invoice.total_gross, totals_of(invoice, currency).whole.gross
+    take_off_taxes(invoice)
+    day, facility = on or _tax_day(tx, context, invoice), facility_of(invoice.issuer)
+    put_on_taxes(
+        invoice,
+        [_category_of(context, charges.get(line.charge_item_id or ""), categories) for line in invoice.lines],
+        lambda category: rules_for(rules, category, on=day, facility=facility),
+    )
+    if restates and said[:2] == (came_to, currency):
+        invoice.total_gross = NO_MONEY
     complete(invoice, charges, currency)
+    if invoice.total_gross[:2] == said[:2]:
+        invoice.total_gross = said
     return charges
+
+
+async def _holders_and_taxes(
+    tx: Transaction, context: Context, charges: Charges
+) -> tuple[dict[str, str], list[TaxRule], dict[str, str]]:
+    """Who holds the charges, the tax rules that the tenant goes by, and the tax categories that price lists gave."""
+    listed = [charge_id for charge_id, charge in charges.items() if charge.price_override.minor_units is None]
+    holders, rules, categories = await tx.fetch_all(
+        [
+            invoiced_charges.holders_query(tx.tenant_id, list(charges)),
+            tax_rules.query(tx.tenant_id, context.tenant.country),
+            tax_rules.categories_query(tx.tenant_id, listed),
+        ]
+    )
+    return dict(holders), tax_rules.rules_of(rules), dict(categories)
+
+
+def _category_of(context: Context, charge: ChargeItem | None, categories: dict[str, str]) -> str | None:
+    """The tax category of a line: that of its charge's price in a list, else the tenant's."""
+    category = None if charge is None else categories.get(charge.id)
+    return category or context.tenant.setting("tax_category") or None
+
+
+def _tax_day(tx: Transaction, context: Context, invoice: Invoice) -> date:
+    """The day by which a draft is taxed: its date, as far as that says a day, else today."""
+    if invoice.date is not None and len(invoice.date) >= DAY_CHARACTERS:
+        with suppress(Refusal):
+            return date_of(invoice.date, context.tenant.timezone)
+    return context.today(tx.now)
 
 
 def currency_of(tx: Transaction, context: Context, invoice: Invoice) -> str:

@@ -41,7 +41,7 @@ async def issue_invoice(tx: Transaction, context: Context, invoice_id: str, *, o
         raise conflict(
             "invalid-state", f"The invoice is {invoice.status}; only a draft can be issued.", "Invoice.status"
         )
-    charges = await fill(tx, context, invoice)
+    charges = await fill(tx, context, invoice, on=on or context.today(tx.now), restates=True)
     events = await issue(tx, context, invoice, charges, on=on)
     change = record_update(tx, invoice, previous, events=events)
     record_charges(tx, charges, "billed")

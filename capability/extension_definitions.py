@@ -84,6 +84,14 @@ EXTENSIONS = (
         value=ExtensionValue("Reference", "Invoice"),
     ),
     ExtensionDeclared(
+        id="tax-rule",
+        context="Invoice.lineItem.priceComponent",
+        title="Tax rule of a component",
+        description="The tax rule by which the server added a tax to a line, or on a total component the rules that it "
+        "sums up; a national one begins with national/. What has it is worked out anew until the invoice is issued.",
+        value=ExtensionValue("string"),
+    ),
+    ExtensionDeclared(
         id="charge-modifier",
         context="ChargeItem",
         title="Modifier of the charge",

@@ -10,13 +10,17 @@ from ledger.resource import NO_MONEY, DecimalMoney, Resource
 
 @dataclass(slots=True, kw_only=True)
 class PriceComponent:
-    """FHIR Invoice.lineItem.priceComponent, or totalPriceComponent. `code_*` is the first coding (the tax code)."""
+    """FHIR Invoice.lineItem.priceComponent, or totalPriceComponent. `code_*` is the first coding (the tax code).
+
+    `tax_rule` (extension tax-rule) is there where the server added it by the rule of this key.
+    """
 
     type: str
     code_system: str | None = None
     code: str | None = None
     factor: Decimal | None = None
     amount: DecimalMoney = NO_MONEY
+    tax_rule: str | None = None
     residue: bytes = b"{}"
 
 

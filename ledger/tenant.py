@@ -21,6 +21,8 @@ DEFAULT_SETTINGS: Mapping[str, str] = MappingProxyType(
         "approval_window_days": "30",
         # The reasons that an adjustment may have, space-separated codes; empty: any text.
         "adjustment_reasons": "",
+        # The tax category of what no price list gives one; without it no tax rule applies to that.
+        "tax_category": "",
         # Identifier systems that are business keys, space-separated, by resource type.
         "business_keys.ChargeItem": "",
         "business_keys.Account": "",

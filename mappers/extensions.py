@@ -16,6 +16,7 @@ INVOICE_SETTLED = f"{CANONICAL}/StructureDefinition/invoice-settled"
 INVOICE_DUE = f"{CANONICAL}/StructureDefinition/invoice-due"
 INVOICE_DUE_DATE = f"{CANONICAL}/StructureDefinition/invoice-due-date"
 CREDIT_OF = f"{CANONICAL}/StructureDefinition/credit-of"
+TAX_RULE = f"{CANONICAL}/StructureDefinition/tax-rule"
 PAYER_SHARE = f"{CANONICAL}/StructureDefinition/payer-share"
 
 PAYMENT_ACCOUNT = f"{CANONICAL}/StructureDefinition/payment-account"

@@ -7,7 +7,7 @@ from functools import partial
 from ledger.invoice import Invoice, InvoiceLine, PayerShare, PriceComponent
 from mappers.children import Child, Children
 from mappers.extension_leaves import Extension, Extensions, Repeated, ServerAmount
-from mappers.extensions import CREDIT_OF, INVOICE_DUE, INVOICE_DUE_DATE, INVOICE_SETTLED, PAYER_SHARE
+from mappers.extensions import CREDIT_OF, INVOICE_DUE, INVOICE_DUE_DATE, INVOICE_SETTLED, PAYER_SHARE, TAX_RULE
 from mappers.index_rows import References, Texts, Tokens
 from mappers.leaves import First, Inside, LocalId, MoneyAmount, Number, Plain, Required, Segment
 from mappers.mapper import Mapper
@@ -30,6 +30,7 @@ PRICE_COMPONENT = Child(
     Inside("code", First("coding", Plain("code_system", "system"), Plain("code", "code"))),
     Number("factor", "factor"),
     Inside("amount", MoneyAmount("amount")),
+    Extensions(Extension(TAX_RULE, "valueString", Plain("tax_rule", "valueString"))),
 )
 
 LINE = Child(

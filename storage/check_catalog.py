@@ -26,7 +26,7 @@ APPEND_ONLY = (
     *("refund", "adjustment", "adjustment_part", "decision"),
 )
 
-NATIONAL = ("price_list", "price_list_version", "price", "price_rule")
+NATIONAL = ("price_list", "price_list_version", "price", "price_rule", "tax_rule")
 """The tables of which every tenant reads what the reserved tenant has, by the policy `national_reads`."""
 
 _MIGRATIONS = Path(__file__).parent / "migrations" / "versions"
@@ -83,7 +83,8 @@ _TRIGGER_MISSING = Statement(
     " AS v(trigger, function, type) UNION ALL VALUES ('posting', 'posting_is_sound', 'posting_is_sound', 4),"
     " ('price', 'price_is_of_new_version', 'price_is_of_new_version', 4),"
     " ('price_rule', 'price_is_of_new_version', 'price_is_of_new_version', 4),"
-    " ('price_list_version', 'price_list_version_stays', 'price_list_version_stays', 19))"
+    " ('price_list_version', 'price_list_version_stays', 'price_list_version_stays', 19),"
+    " ('tax_rule', 'tax_rule_stays', 'tax_rule_stays', 19))"
     " AS w(name, trigger, function, type) WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_trigger AS g"
     " JOIN pg_catalog.pg_proc AS f ON f.oid = g.tgfoid AND f.pronamespace = 'billing'::regnamespace"
     " WHERE g.tgrelid = to_regclass('billing.' || quote_ident(w.name)) AND g.tgname = w.trigger"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from storage.array_insert import ArrayInsert
 from storage.pipeline import Statement
@@ -25,6 +26,11 @@ async def holders(tx: Transaction, charge_item_ids: Sequence[str]) -> dict[str, 
     if not charge_item_ids:
         return {}
     return dict(await tx.fetch(_HOLDERS, tx.tenant_id, list(charge_item_ids)))
+
+
+def holders_query(tenant_id: str, charge_item_ids: Sequence[str]) -> tuple[Statement, Sequence[Any]]:
+    """The statement that reads (charge, the live invoice that holds it)."""
+    return _HOLDERS, (tenant_id, list(charge_item_ids))
 
 
 def hold(tx: Transaction, invoice_id: str, charge_item_ids: Sequence[str]) -> None:

@@ -35,6 +35,7 @@ from storage.tables.subscription import (
     subscription_secret,
     subscription_state,
 )
+from storage.tables.tax_rule import tax_rule
 from storage.tables.tenant import facility, tenant, tenant_setting
 
 __all__ = [
@@ -85,6 +86,7 @@ __all__ = [
     "subscription_registry",
     "subscription_secret",
     "subscription_state",
+    "tax_rule",
     "tenant",
     "tenant_setting",
 ]

@@ -82,6 +82,8 @@ invoice_price_component = child_table(
     text("code"),
     sa.Column("factor", sa.Numeric),
     *money("amount"),
+    # By which tax rule the server added it.
+    text("tax_rule"),
 )
 
 invoice_payer_share = child_table(

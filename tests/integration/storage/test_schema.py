@@ -24,7 +24,7 @@ APPEND_ONLY = (
     *("refund", "adjustment", "adjustment_part", "decision"),
 )
 SEALED = ("journal_block",)  # which the worker adds to, and not the application
-NATIONAL = ("price_list", "price_list_version", "price", "price_rule")
+NATIONAL = ("price_list", "price_list_version", "price", "price_rule", "tax_rule")
 TABLES = sorted(table.name for table in metadata.tables.values())
 
 

@@ -1,0 +1,12 @@
+"""Tax rules, and by which of them a component of an invoice was added."""
+
+from __future__ import annotations
+
+from storage.migrations.sql_file import run
+
+revision = "0005"
+down_revision = "0004"
+
+
+def upgrade() -> None:
+    run(__file__)
