@@ -8,7 +8,7 @@ from typing import Any
 from billing.change import Change
 from billing.context import Context
 from billing.named_accounts import account_identified_by, identified_account, is_identified
-from billing.price_charge import list_price
+from billing.price_charge import list_price, net_override
 from billing.record_change import record_creation
 from billing.server_owned import check_status
 from billing.status_rules import NEW
@@ -89,6 +89,7 @@ async def price(
     charge.amount_minor, charge.amount_currency = override.minor_units, override.currency
     charge.unpriced = False
     if override.minor_units is not None:
+        charge.amount_minor = await net_override(tx, context, charge, day)
         return None
     pricing = await list_price(tx, context, charge, day)
     if pricing is not None:

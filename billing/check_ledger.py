@@ -20,6 +20,7 @@ from billing.check import (
     payments,
     prices,
     seals,
+    taxes,
     versions,
 )
 from billing.check.corruption import Corruption
@@ -57,6 +58,7 @@ _RULES = (
     *payments.RULES,
     *prices.RULES,
     *approvals.RULES,
+    *taxes.RULES,
     *versions.RULES,
     *seals.RULES,
 )

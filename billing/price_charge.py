@@ -16,11 +16,13 @@ from billing.places import extension_place
 from ledger.capture import facility_of, service_date_of
 from ledger.charge_item import ChargeItem
 from ledger.errors import invalid
+from ledger.money import Money
 from ledger.price_list import Coding, lookup_order
-from ledger.pricing import Pricing, Wanted, price_of
+from ledger.pricing import PriceBook, Pricing, RateOf, TaxRate, Wanted, net_of_inclusive, no_rates, price_of
+from ledger.tax_rule import rules_for
 from mappers.extensions import CHARGE_MODIFIER, CHARGE_PROGRAM
 from mappers.residue import decode_residue
-from storage import prices
+from storage import prices, tax_rules
 from storage.transaction import Transaction
 
 
@@ -56,11 +58,37 @@ async def list_price(
         return None
     order = lookup_order(context.tenant.setting("price_lookup_order"))
     book = await prices.book_for(tx, context.tenant.country, wanted.codes, day)
-    found = price_of(book, wanted, order)
+    found = price_of(book, wanted, order, await _rates(tx, context, book, wanted))
     if found is None and settles and context.tenant.setting("unpriced_charge") == "hold":
         # It is held if there is none. A list that comes into force just now must not miss it.
-        found = price_of(await prices.settle(tx, context.tenant.country, wanted.codes, day), wanted, order)
+        book = await prices.settle(tx, context.tenant.country, wanted.codes, day)
+        found = price_of(book, wanted, order, await _rates(tx, context, book, wanted))
     return found
+
+
+async def _rates(tx: Transaction, context: Context, book: PriceBook, wanted: Wanted) -> RateOf:
+    """The rates of the taxes that are in prices, where any price of the book has its tax in it."""
+    if not any(price.tax_included for of_code in book.prices.values() for price in of_code.values()):
+        return no_rates
+    rules = await tax_rules.for_tenant(tx, tx.tenant_id, context.tenant.country)
+
+    def rate_of(category: str) -> TaxRate | None:
+        holding = rules_for(rules, category, on=wanted.day, facility=wanted.facility)
+        percent = sum((rule.percent for rule in holding), Decimal(0))
+        return TaxRate(percent=percent, rule=" ".join(rule.key for rule in holding)) if holding else None
+
+    return rate_of
+
+
+async def net_override(tx: Transaction, context: Context, charge: ChargeItem, day: date) -> int | None:
+    """What the priceOverride of a charge is without tax, where a rule of the tenant's category says it has it in it."""
+    override, category = charge.price_override, context.tenant.setting("tax_category")
+    if override.minor_units is None or override.currency is None or not category:
+        return override.minor_units
+    rules = await tax_rules.for_tenant(tx, tx.tenant_id, context.tenant.country)
+    holding = rules_for(rules, category, on=day, facility=facility_of(charge.performing_organization))
+    percent = sum((rule.percent for rule in holding if rule.inclusive), Decimal(0))
+    return net_of_inclusive(Money(override.currency, override.minor_units), percent).minor_units
 
 
 def wanted_of(charge: ChargeItem, day: date, currency: str) -> Wanted | None:

@@ -19,6 +19,7 @@ from storage.transaction import Database, Transaction
 
 _KEPT_SECONDS = 2.0
 _ID = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
+_CATEGORY = re.compile(r"\S{1,64}")
 _DAYS = re.compile(r"[0-9]{1,4}")
 _AMOUNT = re.compile(r"[0-9]{1,18}(\.[0-9]{1,4})?")
 _OPERATOR = "operator"
@@ -149,5 +150,7 @@ def _refuse_settings(settings: Mapping[str, str]) -> None:
             )
         if key == "approval_window_days" and not (_DAYS.fullmatch(value) and 1 <= int(value) <= 366):
             raise invalid("setting-value", "approval_window_days is a number of days from 1 to 366.")
+        if key == "tax_category" and value and not _CATEGORY.fullmatch(value):
+            raise invalid("setting-value", "tax_category is one word, as tax rules have it.")
         if key == "unpriced_charge" and value not in ("hold", "refuse"):
             raise invalid("setting-value", "unpriced_charge is hold or refuse.")

@@ -1,8 +1,8 @@
 """Tax rules: what tax a category of services bears, where and when, and which rule goes before which.
 
 A rule is a tenant's own, for all of it or for one facility, or national, for a country. Of a category and a day the
-rules of one level hold: those of the facility if it has any, else the tenant's, else the country's. Several hold together
-where they are of different taxes.
+rules of one level hold: those of the facility if it has any, else the tenant's, else the country's. Several hold
+together where they are of different taxes.
 """
 
 from __future__ import annotations
@@ -56,17 +56,19 @@ class TaxRule:
         return (self.percent / 100).normalize() + 0
 
     @property
+    def last_day(self) -> date:
+        return self.valid_to or date.max
+
+    @property
     def scope(self) -> tuple[str | None, ...]:
         """What it is for: two of one scope are never in force on one day."""
         return (self.facility, self.country, self.category, self.system, self.code)
 
     def is_in_force(self, on: date) -> bool:
-        return self.valid_from <= on and (self.valid_to is None or on <= self.valid_to)
+        return self.valid_from <= on <= self.last_day
 
     def overlaps(self, other: TaxRule) -> bool:
-        return (other.valid_to is None or self.valid_from <= other.valid_to) and (
-            self.valid_to is None or other.valid_from <= self.valid_to
-        )
+        return self.valid_from <= other.last_day and other.valid_from <= self.last_day
 
 
 def rules_for(rules: Sequence[TaxRule], category: str, *, on: date, facility: str | None) -> list[TaxRule]:
@@ -91,9 +93,7 @@ def refuse_rule(rule: TaxRule) -> None:
         "country": _fault_of_country(rule),
         "facility": "A national rule is for a country." if rule.country and rule.facility else "",
         "inclusive": "Only a tax that is to be paid can be in a price." if rule.inclusive and not rule.percent else "",
-        "valid_to": "The last day is not before the first."
-        if rule.valid_to and rule.valid_to < rule.valid_from
-        else "",
+        "valid_to": "" if rule.last_day >= rule.valid_from else "The last day is not before the first.",
     }
     if any(faults.values()):
         raise Refusal(

@@ -61,6 +61,8 @@ class Corruption(StrEnum):
     CREDIT_OF_WRONG = "credit-of-wrong"
     CREDIT_EXCEEDS_LINE = "credit-exceeds-line"
     CREDIT_SPLIT_WRONG = "credit-split-wrong"
+    TAX_SNAPSHOT_WRONG = "tax-snapshot-wrong"
+    TAX_RULES_OVERLAP = "tax-rules-overlap"
     ISSUED_INVOICE_CHANGED = "issued-invoice-changed"
     NUMBER_MISSING = "number-missing"
     NUMBER_NOT_GIVEN = "number-not-given"

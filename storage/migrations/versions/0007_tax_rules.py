@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from storage.migrations.sql_file import run
 
-revision = "0005"
-down_revision = "0004"
+revision = "0007"
+down_revision = "0006"
 
 
 def upgrade() -> None:
