@@ -14,6 +14,7 @@ from fhir_server.rest import (
     provisions,
     recoveries,
     refunds,
+    tax_rules,
     tenant_settings,
     transfers,
 )
@@ -29,6 +30,7 @@ ROUTES: tuple[RestRoute, ...] = (
     *recoveries.ROUTES,
     *payments.ROUTES,
     *refunds.ROUTES,
+    *tax_rules.ROUTES,
     *tenant_settings.ROUTES,
     *transfers.ROUTES,
     *charge_worklists.ROUTES,

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Annotated, Literal
+from typing import Annotated, Literal, cast
 
 from pydantic import ConfigDict, Field, StringConstraints
+from pydantic.config import JsonDict
 
 from billing.keep_tax_rule import add_tax_rule, end_tax_rule, rule_unknown
 from fhir_server.responses import Answer
@@ -20,10 +21,11 @@ from storage.transaction import Reader, Transaction
 
 SCOPE = "billing:price:write"
 
+Treatment = Literal["taxable", "zero-rated", "exempt"]
 Percent = Annotated[str, StringConstraints(pattern=r"^\d{1,3}(\.\d{1,4})?$")]
 Word = Annotated[str, StringConstraints(pattern=r"^\S{1,64}$")]
 
-_EXAMPLE = {
+_EXAMPLE: JsonDict = {
     "id": "vat-standard-2018",
     "name": "VAT",
     "category": "standard",
@@ -38,13 +40,13 @@ _EXAMPLE = {
 class TaxRuleRequest(Document):
     """A tax rule. It is never edited: end it, and add another one."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [_EXAMPLE]})
+    model_config = ConfigDict(json_schema_extra={"examples": [dict(_EXAMPLE)]})
 
     id: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9\-.]{1,64}$")]
     category: Annotated[Word, Field(description="As prices of lists name it, or the tenant's setting tax_category.")]
     code: Annotated[Word, Field(description="The tax, as it is on invoices and in account 2200.")]
     system: Annotated[str | None, StringConstraints(pattern=r"^\S{1,200}$")] = None
-    treatment: Literal["taxable", "zero-rated", "exempt"]
+    treatment: Treatment
     percent: Annotated[Percent, Field(description="5 for 5 percent; 0 unless it is taxable.")] = "0"
     inclusive: Annotated[bool, Field(description="Whether a priceOverride has the tax in it.")] = False
     facility: Annotated[str | None, Field(description="The id of the facility that it is for.")] = None
@@ -64,7 +66,7 @@ class TaxRulePage(Document):
     next: Annotated[str | None, Field(description="The cursor of the next page, where there is one.")] = None
 
 
-class EndRequest(Document):
+class TaxRuleEnd(Document):
     model_config = ConfigDict(json_schema_extra={"examples": [{"valid_to": "2026-12-31"}]})
 
     valid_to: Annotated[Day, Field(description="The last day: today or later.")]
@@ -118,7 +120,7 @@ def post_rule(request: RestRequest) -> Writing:
 
 
 def post_end(request: RestRequest) -> Writing:
-    last_day = request.sent(EndRequest).valid_to
+    last_day = request.sent(TaxRuleEnd).valid_to
 
     async def writing(tx: Transaction) -> Answer:
         today = request.context.today(await tx.read_clock())
@@ -133,7 +135,7 @@ def _document(rule: TaxRule) -> TaxRuleDocument:
         category=rule.category,
         code=rule.code,
         system=rule.system,
-        treatment=rule.treatment,
+        treatment=cast("Treatment", rule.treatment),
         percent=f"{rule.percent.normalize():f}",
         inclusive=rule.inclusive,
         facility=rule.facility,
@@ -180,7 +182,7 @@ ROUTES = (
         path="/tax-rules/{id}/end",
         summary="End a tax rule",
         description="On a day that is not past, for invoices of the days before may be taxed by it.",
-        takes=EndRequest,
+        takes=TaxRuleEnd,
         gives=TaxRuleDocument,
         business_scope=SCOPE,
         writes=post_end,

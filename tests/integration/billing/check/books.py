@@ -5,8 +5,10 @@ from __future__ import annotations
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import date
 from decimal import Decimal
+from functools import partial
 from typing import Any, LiteralString, TypeVar
 
 import psycopg
@@ -24,11 +26,13 @@ from billing.credit_invoice import CreditedInvoice, LineCredit, credit
 from billing.deallocate_payment import NamedAllocation, deallocate_payment
 from billing.delete_resource import delete_resource
 from billing.issue_invoice import issue_invoice
+from billing.keep_tax_rule import add_tax_rule
 from billing.post_payment import PaymentRequest, PostedPayment, post_payment
 from billing.reverse_payment import reverse_payment
 from billing.tenants import add_tenant
 from billing.update_resource import update_resource
 from ledger.money import Money
+from ledger.tax_rule import TaxRule
 from ledger.tenant import Tenant
 from mappers.r4.json_text import decode
 from storage.check_snapshot import Snapshot
@@ -238,6 +242,7 @@ async def write_a_month(books: Books) -> None:
     await _charges_of_every_fate(books)
     await _invoices_of_every_status(books)
     await _credit_notes(books)
+    await _taxed_invoice(books)
     await _payments_of_every_kind(books)
 
 
@@ -359,3 +364,25 @@ def _share(amount: str) -> Json:
             {"url": "amount", "valueMoney": {"value": Decimal(amount), "currency": "AFN"}},
         ],
     }
+
+
+async def _taxed_invoice(books: Books) -> None:
+    """An invoice that was taxed by a rule, and a rule for the days after."""
+    plain = books.context
+    for rule_id, first, last in (("vat", date(2018, 1, 1), date(2050, 1, 1)), ("vat-next", date(2050, 1, 2), None)):
+        rule = TaxRule(
+            tenant_id=books.tenant_id,
+            id=rule_id,
+            category="standard",
+            code="VAT",
+            treatment="taxable",
+            percent=Decimal(5),
+            valid_from=first,
+            valid_to=last,
+        )
+        await books.run(partial(add_tax_rule, rule=rule))
+    books.context = replace(plain, tenant=replace(plain.tenant, settings={"tax_category": "standard"}))
+    on = books.known["credited_account"]
+    taxed = invoice(on, _own_line("20.00"), status="issued", subject={"reference": "Patient/p4"})
+    books.known["taxed_invoice"] = (await books.create(taxed)).id
+    books.context = plain

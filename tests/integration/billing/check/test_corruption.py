@@ -9,6 +9,7 @@ import pytest
 from tests.integration.billing.check.books import Books
 from tests.integration.billing.check.credit_corruption import CREDITS
 from tests.integration.billing.check.planted import Planted
+from tests.integration.billing.check.tax_corruption import TAXES
 
 
 def _entry(source: LiteralString, kind: LiteralString) -> LiteralString:
@@ -611,7 +612,7 @@ VERSIONS = [
     Planted("a tenant removed", "DELETE FROM billing.tenant WHERE tenant_id = %(tenant)s", "tenant-not-registered"),
 ]
 
-PLANTED = [*JOURNAL, *BALANCES, *INVOICES, *CREDITS, *PAYMENTS, *VERSIONS]
+PLANTED = [*JOURNAL, *BALANCES, *INVOICES, *CREDITS, *TAXES, *PAYMENTS, *VERSIONS]
 
 
 @pytest.mark.parametrize("planted", PLANTED, ids=lambda planted: planted.what)
