@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from storage.migrations.sql_file import run
 
-revision = "0008"
-down_revision = "0007"
+revision = "0010"
+down_revision = "0009"
 
 
 def upgrade() -> None:
