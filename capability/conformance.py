@@ -15,6 +15,8 @@ from capability.operation_definitions import operation_definition
 from capability.search_parameter_definitions import own_parameter_definitions
 from capability.served import Served, ServedParameter
 from capability.statement import capability_statement
+from capability.topics import topic_resource
+from mappers.subscription_topics import TOPICS, Topic
 
 DEFINITION_PARAMETERS = (
     ServedParameter("_id", "token", "http://hl7.org/fhir/SearchParameter/Resource-id"),
@@ -32,6 +34,9 @@ AUDIT_PARAMETERS = (
     ServedParameter("outcome", "token", f"{_AUDIT_EVENT}outcome"),
     ServedParameter("subtype", "token", f"{_AUDIT_EVENT}subtype", "The interaction."),
 )
+
+
+TOPIC_PARAMETERS = (ServedParameter("_id", "token", "http://hl7.org/fhir/SearchParameter/Resource-id"),)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +57,7 @@ class Conformance:
             "OperationDefinition": _definitions(map(operation_definition, served.operations)),
             "SearchParameter": _definitions(own_parameter_definitions()),
             "StructureDefinition": _definitions(map(extension_definition, EXTENSIONS)),
+            "Basic": {topic.name: _readable(topic) for topic in TOPICS.values()},
         }
 
     def definition(self, resource_type: str, id_: str) -> Definition | None:
@@ -60,6 +66,10 @@ class Conformance:
     def definitions(self, resource_type: str) -> list[Definition]:
         """All of a type, by id."""
         return list(self._definitions[resource_type].values())
+
+
+def _readable(topic: Topic) -> Definition:
+    return Definition(topic.name, topic.url, topic.title, _checked(topic_resource(topic)))
 
 
 def _definitions(documents: Iterable[dict[str, Any]]) -> dict[str, Definition]:

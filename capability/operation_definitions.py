@@ -25,6 +25,7 @@ def operation_definition(operation: OperationDeclared) -> dict[str, Any]:
         "kind": "operation",
         "affectsState": operation.affects_state,
         "code": operation.code,
+        **({"base": operation.base} if operation.base else {}),
         "resource": [operation.resource_type],
         "system": "system" in operation.levels,
         "type": "type" in operation.levels,

@@ -54,6 +54,8 @@ class OperationDeclared(Protocol):
     @property
     def business_scope(self) -> str: ...
     @property
+    def base(self) -> str: ...
+    @property
     def parameters(self) -> Sequence[ParameterDeclared]: ...
 
 
@@ -81,6 +83,8 @@ class ServedType:
     conditional_update: bool = False
     conditional_delete: Literal["not-supported", "single", "multiple"] = "not-supported"
     documentation: str = ""
+    profiles: tuple[str, ...] = ()
+    topics: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,6 +100,8 @@ class Served:
     compartments: tuple[str, ...] = ()
     allows_cross_origin: bool = False
     token_url: str = ""
+    instantiates: tuple[str, ...] = ()
+    websocket_url: str = ""
 
     @property
     def operations(self) -> tuple[OperationDeclared, ...]:

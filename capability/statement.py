@@ -7,6 +7,7 @@ from typing import Any
 
 from capability.publication import FHIR_VERSION, VERSION, canonical, published
 from capability.served import OperationDeclared, Served, ServedParameter, ServedType
+from mappers.extensions import BACKPORT
 
 RESOURCE_TYPE = "CapabilityStatement"
 OAUTH_URIS = "http://fhir-registry.smarthealthit.org/StructureDefinition/oauth-uris"
@@ -27,11 +28,16 @@ _ON_SEARCH = (
 )
 
 
+_WEBSOCKET = "http://hl7.org/fhir/StructureDefinition/capabilitystatement-websocket"
+_TOPIC = f"{BACKPORT}/StructureDefinition/capabilitystatement-subscriptiontopic-canonical"
+
+
 def capability_statement(served: Served) -> dict[str, Any]:
     statement = published(RESOURCE_TYPE, "billing", "Billing", "Billing service", _DESCRIPTION)
     return {
         **statement,
         "kind": "instance",
+        **({"instantiates": list(served.instantiates)} if served.instantiates else {}),
         "software": {"name": "Billing", "version": VERSION},
         "implementation": {"description": "This server", "url": served.base_url},
         "fhirVersion": FHIR_VERSION,
@@ -39,6 +45,7 @@ def capability_statement(served: Served) -> dict[str, Any]:
         **({"patchFormat": list(served.patch_formats)} if served.patch_formats else {}),
         "rest": [
             {
+                **_websocket(served.websocket_url),
                 "mode": "server",
                 "documentation": _ON_SEARCH,
                 "security": {**_token_endpoint(served), "cors": served.allows_cross_origin, **_security()},
@@ -67,6 +74,10 @@ def _token_endpoint(served: Served) -> dict[str, Any]:
     return {"extension": [{"url": OAUTH_URIS, "extension": [token]}]}
 
 
+def _websocket(url: str) -> dict[str, Any]:
+    return {"extension": [{"url": _WEBSOCKET, "valueUri": url}]} if url else {}
+
+
 def _security() -> dict[str, Any]:
     coding = {
         "system": "http://terminology.hl7.org/CodeSystem/restful-security-service",
@@ -83,6 +94,10 @@ def _resource(served: ServedType) -> dict[str, Any]:
         "interaction": [{"code": code} for code in served.interactions],
         "versioning": "versioned" if served.is_kept else "no-version",
     }
+    if served.profiles:
+        resource["supportedProfile"] = list(served.profiles)
+    if served.topics:
+        resource["extension"] = [{"url": _TOPIC, "valueCanonical": topic} for topic in served.topics]
     if served.documentation:
         resource["documentation"] = served.documentation
     if served.is_kept:

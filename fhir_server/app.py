@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager, suppress
 from fastapi import FastAPI
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
+from starlette.routing import Route, WebSocketRoute
 
 from billing.tenants import TenantDirectory
 from fhir_server.access_log import AccessLog
@@ -32,6 +32,8 @@ from fhir_server.root import root
 from fhir_server.routes import route_table
 from fhir_server.service import Service
 from fhir_server.settings import Settings
+from fhir_server.websocket import SubscriptionSocket
+from fhir_server.websocket_token import WEBSOCKET_PATH
 from storage.transaction import Database
 from storage.wake_up import Notifier
 
@@ -84,6 +86,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.router.routes += [
         # Routes are tried in order, so what is asked most stands first.
         Route("/fhir/.well-known/smart-configuration", smart_configuration(settings)),
+        WebSocketRoute(f"/fhir{WEBSOCKET_PATH}", SubscriptionSocket(service).answer),
         Route("/fhir/{path:path}", fhir),
         Route("/fhir", fhir),
         *rest_api(service),

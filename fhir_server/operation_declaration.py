@@ -31,7 +31,7 @@ class Operation:
     """An operation. `resource_type` is `Resource` where all types that are kept have it.
 
     `creates` are the resource types that it makes, which a token must be allowed to. `permission` is what a token needs
-    on the type that it is called on.
+    on the type that it is called on. `base` is the OperationDefinition of a guide that it carries out.
     """
 
     code: str
@@ -45,6 +45,7 @@ class Operation:
     creates: tuple[str, ...] = ()
     business_scope: str = ""
     needs_idempotency_key: bool = False
+    base: str = ""
 
     @property
     def id(self) -> str:

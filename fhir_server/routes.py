@@ -40,13 +40,16 @@ from fhir_server.operations import (
     resource_meta_add,
     resource_meta_delete,
     resource_validate,
+    subscription_binding_token,
+    subscription_events,
+    subscription_status,
 )
 from fhir_server.responses import Answer
 from fhir_server.route import Route, RouteTable
 from mappers.compartments import PATIENT_COMPARTMENT
 
 TYPES = ("Account", "ChargeItem", "Invoice", "PaymentNotice", "PaymentReconciliation", "Subscription")
-DEFINITIONS = ("CompartmentDefinition", "OperationDefinition", "SearchParameter", "StructureDefinition")
+DEFINITIONS = ("Basic", "CompartmentDefinition", "OperationDefinition", "SearchParameter", "StructureDefinition")
 
 
 def _instance(method: str, path: str, interaction: str, permission: Any, **action: Any) -> Route:
@@ -71,6 +74,23 @@ def _operation(method: str, operation: Operation, action: Callable[[FhirRequest]
         operation=operation,
         writes=action,
     )
+
+
+def _of_subscriptions(path: str, operation: Operation, **action: Any) -> list[Route]:
+    """By GET and by POST, as what changes nothing can be asked for."""
+    return [
+        Route(
+            method=method,
+            path=f"{path}/${operation.code}",
+            interaction="operation",
+            types=(operation.resource_type,),
+            needs=(("", operation.permission),),
+            body="json?" if method == "POST" else "",
+            operation=operation,
+            **action,
+        )
+        for method in ("GET", "POST")
+    ]
 
 
 def _on_every_type(method: str, path: str, operation: Operation, **action: Any) -> Route:
@@ -122,6 +142,7 @@ def route_table(
     """The table, with the interactions that have settings of their own."""
     searches: dict[str, Any] = {"interaction": "search-type", "types": TYPES, "needs": (("", "s"),), "reads": search}
     validation: dict[str, Any] = {"serves": resource_validate.resource_validate}
+    binding: dict[str, Any] = {"serves": subscription_binding_token.subscription_binding_token}
     return RouteTable(
         [
             Route(method="POST", path="", interaction="transaction", body="json", serves=bundle),
@@ -158,6 +179,15 @@ def route_table(
             _operation("POST", account_adjust.OPERATION, account_adjust.account_adjust),
             _operation("POST", account_balance.OPERATION, account_balance.get_account_balance),
             _operation("GET", account_balance.OPERATION, account_balance.get_account_balance),
+            *_of_subscriptions(
+                "[type]/[id]", subscription_status.OPERATION, reads=subscription_status.subscription_status
+            ),
+            *_of_subscriptions("[type]", subscription_status.OPERATION, reads=subscription_status.subscription_status),
+            *_of_subscriptions(
+                "[type]/[id]", subscription_events.OPERATION, reads=subscription_events.subscription_events
+            ),
+            *_of_subscriptions("[type]/[id]", subscription_binding_token.OPERATION, **binding),
+            *_of_subscriptions("[type]", subscription_binding_token.OPERATION, **binding),
             _on_every_type("POST", "[type]/$validate", resource_validate.OPERATION, **validation),
             _on_every_type("POST", "[type]/[id]/$validate", resource_validate.OPERATION, **validation),
             *_metas(),

@@ -32,6 +32,7 @@ def main() -> None:
         factory=True,
         loop="uvloop",
         http="httptools",
+        ws="websockets-sansio",
         lifespan="on",
         log_config=None,
         access_log=False,

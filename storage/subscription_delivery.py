@@ -57,6 +57,11 @@ _SENT = Statement(
     " WHEN $4::int > 0 THEN statement_timestamp() + make_interval(secs => $4::int) END"
     " WHERE s.tenant_id = $1 AND s.id = $2 RETURNING s.due_at <= statement_timestamp()"
 )
+# Over a websocket nothing is ever due: who listens is told when there is something.
+_SENT_OVER_SOCKET = Statement(
+    "UPDATE billing.subscription_state SET sent_number = greatest(sent_number, $3::bigint),"
+    " deliveries = deliveries + 1, last_sent_at = statement_timestamp() WHERE tenant_id = $1 AND id = $2"
+)
 _FAILED = Statement(
     "UPDATE billing.subscription_state AS s SET failures = s.failures + 1,"
     " delivery_failures = s.delivery_failures + 1, last_failed_at = statement_timestamp(), last_error = $3,"
@@ -170,6 +175,10 @@ async def mark_sent(
     parameters = (tenant_id, subscription_id, number, heartbeat_seconds or 0, deliveries)
     results = await database.read_all(tenant_id, [(_CARELESS, ()), (_SENT, parameters)])
     return bool(results[1] and results[1][0][0])
+
+
+async def mark_sent_over_socket(database: Database, tenant_id: str, subscription_id: str, number: int) -> None:
+    await database.read_all(tenant_id, [(_CARELESS, ()), (_SENT_OVER_SOCKET, (tenant_id, subscription_id, number))])
 
 
 def mark_failed(tx: Transaction, subscription_id: str, error: str, retry_seconds: float) -> None:

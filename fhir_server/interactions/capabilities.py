@@ -10,7 +10,7 @@ from functools import lru_cache
 from http import HTTPStatus
 from typing import Literal
 
-from capability.conformance import AUDIT_PARAMETERS, DEFINITION_PARAMETERS, Conformance, Definition
+from capability.conformance import AUDIT_PARAMETERS, DEFINITION_PARAMETERS, TOPIC_PARAMETERS, Conformance, Definition
 from capability.search_documentation import served_parameter
 from capability.served import Served, ServedParameter, ServedType
 from fhir_server.authorization.token_endpoint import token_url
@@ -20,12 +20,15 @@ from fhir_server.interactions.patch_document import PATCH_FORMATS
 from fhir_server.responses import Answer, bundle, json_string
 from fhir_server.route import Route, RouteTable
 from fhir_server.service import Service
+from fhir_server.websocket_token import websocket_url
 from ledger.errors import invalid, not_found
 from mappers import MAPPERS
+from mappers.extensions import BACKPORT
 from mappers.resource import SEARCH_PARAMETERS
 from mappers.search_includes import includes_of, reverse_includes_of
 from mappers.search_query import encode_query
 from mappers.search_text import split_values, unescaped
+from mappers.subscription_topics import TOPICS
 from storage.search_folding import fold
 
 
@@ -47,13 +50,13 @@ async def search_definitions(request: FhirRequest, service: Service) -> Answer:
     """All that match, on one page: they are few."""
     found = _conformance_of(service).definitions(request.resource_type)
     applied: Query = []
+    known = [parameter.name for parameter in _parameters(request.resource_type)]
     for name, value in request.query:
-        if name in {parameter.name for parameter in DEFINITION_PARAMETERS}:
+        if name in known:
             found = [each for each in found if _matches(each, name, value)]
             applied.append((name, value))
         elif request.preferences.is_lenient is not True:
-            known = ", ".join(parameter.name for parameter in DEFINITION_PARAMETERS)
-            message = f"'{name[:60]}' is no search parameter of {request.resource_type}. There are: {known}."
+            message = f"'{name[:60]}' is no search parameter of {request.resource_type}. There are: {', '.join(known)}."
             raise invalid("unknown-search-parameter", message, issue="not-supported")
     base = f"{request.base_url}/{request.resource_type}"
     url = f"{base}?{encode_query(applied)}" if applied else base
@@ -100,6 +103,8 @@ def served_by(routes: RouteTable, base_url: str) -> Served:
             dict.fromkeys(route.operation for route in routes.routes if not route.types and route.operation is not None)
         ),
         compartments=("patient",) if "search-compartment" in system else (),
+        instantiates=(f"{BACKPORT}/CapabilityStatement/backport-subscription-server-r4",),
+        websocket_url=websocket_url(base_url),
         system_interactions=(
             # One route takes both kinds of Bundle.
             *(("transaction", "batch") if "transaction" in system else ()),
@@ -122,6 +127,8 @@ def _served_type(routes: RouteTable, name: str) -> ServedType:
         is_kept=is_kept,
         conditional_update=("PUT", "[type]") in paths,
         conditional_delete=_conditional_delete(own),
+        profiles=(f"{BACKPORT}/StructureDefinition/backport-subscription",) if name == "Subscription" else (),
+        topics=tuple(TOPICS) if name == "Subscription" else (),
     )
 
 
@@ -134,6 +141,7 @@ def _conditional_delete(own: list[Route]) -> Literal["not-supported", "single", 
 
 def _parameters(name: str) -> tuple[ServedParameter, ...]:
     if name not in MAPPERS:
-        return AUDIT_PARAMETERS if name == "AuditEvent" else DEFINITION_PARAMETERS
+        own = {"AuditEvent": AUDIT_PARAMETERS, "Basic": TOPIC_PARAMETERS}
+        return own.get(name, DEFINITION_PARAMETERS)
     declared = sorted(MAPPERS[name].search_parameters, key=lambda parameter: parameter.code)
     return tuple(map(served_parameter, declared))

@@ -55,6 +55,10 @@ class Cursors:
             return cls(create_private(file, secrets.token_urlsafe(32)).encode())
         return cls(file.read_text(encoding="utf-8").encode())
 
+    def derived_key(self, purpose: str) -> bytes:
+        """A key for something else than cursors, that all processes of the server share too."""
+        return hmac.digest(self._key, f"billing {purpose}".encode(), "sha256")
+
     def write(self, scope: str, cursor: Cursor) -> str:
         """`scope` says whose search it is and what it asks."""
         content = (cursor.backward, cursor.asked_at, cursor.anchor.values, cursor.anchor.id)

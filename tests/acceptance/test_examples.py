@@ -113,6 +113,19 @@ def test_the_python_examples_print_what_is_checked_in(demo_server: DemoServer, t
     compare(EXAMPLES / f"{name}.out", without_ids(printed))
 
 
+def test_the_claims_system_learns_of_an_issued_invoice(demo_server: DemoServer, tmp_path: Path) -> None:
+    command = [sys.executable, str(EXAMPLES / "claims_receiver.py"), demo_server.base_url, demo_server.token]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=demo_server.environment) as receiver:
+        try:
+            assert receiver.stdout is not None
+            assert receiver.stdout.readline().startswith("subscribed as Subscription/")
+            run(demo_server, "bash", EXAMPLES / "walk-through.sh", cwd=tmp_path)
+            told = receiver.stdout.readline()
+        finally:
+            receiver.terminate()
+    assert re.fullmatch(r"event 1: Invoice/[0-9a-f-]+ [0-9.]+ AFN\n", told), told
+
+
 def test_the_commands_of_the_readme_lead_to_a_balanced_invoice(demo_server: DemoServer, tmp_path: Path) -> None:
     readme = (CHECKOUT / "README.md").read_text(encoding="utf-8")
     section = readme.split("## Drive it with curl")[1].split("\n## ")[0]

@@ -20,7 +20,7 @@ from mappers.r4.validate import validate
 from tests.integration.serving import BASE, Hospital, Json, Server, body, codes_of
 
 TYPES = ("Account", "ChargeItem", "Invoice", "PaymentNotice", "PaymentReconciliation", "Subscription")
-DEFINITIONS = ("CompartmentDefinition", "OperationDefinition", "SearchParameter", "StructureDefinition")
+DEFINITIONS = ("Basic", "CompartmentDefinition", "OperationDefinition", "SearchParameter", "StructureDefinition")
 AUDIT = "AuditEvent"
 
 # Every code of R4's type-restful-interaction, as a request on an id that is not there.
@@ -58,6 +58,9 @@ OPERATIONS = (
     "$deallocate",
     "$reverse",
     "$refund",
+    "$status",
+    "$events",
+    "$get-ws-binding-token",
 )
 
 EXAMPLES = {
@@ -279,9 +282,9 @@ async def test_each_operation_answers_if_and_only_if_it_is_claimed(statement: Js
                 headers={"idempotency-key": "walk"},
             )
             assert says_not_there(answer) == (operation not in claimed), (operation, answer.text)
-            # Of those that are claimed, this one is called on the type as well.
+            # Of those that are claimed, these are called on the type as well.
             answer = await hospital.http.post(f"{resource_type}/{operation}", json={"resourceType": "Parameters"})
-            on_type = operation in claimed & {"$validate", "$meta"}
+            on_type = operation in claimed & {"$validate", "$meta", "$status", "$get-ws-binding-token"}
             assert says_not_there(answer) == (not on_type), (operation, answer.text)
 
 
