@@ -33,7 +33,7 @@ from fhir_server.routes import route_table
 from fhir_server.service import Service
 from fhir_server.settings import Settings
 from fhir_server.websocket import SubscriptionSocket
-from fhir_server.websocket_token import WEBSOCKET_PATH
+from fhir_server.websocket_address import WEBSOCKET_PATH
 from storage.transaction import Database
 from storage.wake_up import Notifier
 

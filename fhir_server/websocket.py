@@ -87,7 +87,7 @@ class _Connection:
                     await self._bind(binding.tenant_id, subscription_id, with_handshake=True)
 
     async def _bind_by_access_token(self, name: str) -> None:
-        token = self._service.verifier.verify_header(self._socket.headers.get("authorization", ""))
+        token = await self._service.verifier.verify_header(self._socket.headers.get("authorization", ""))
         tenant = await tenant_of(self._service.tenants, token)
         token.scopes.require("Subscription", "r")
         await self._bind(tenant.id, name.removeprefix("Subscription/"), with_handshake=False)

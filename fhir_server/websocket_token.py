@@ -18,7 +18,6 @@ from fhir_server.settings import Settings
 from ledger.errors import Category, refuse
 
 LIFETIME_SECONDS = 300
-WEBSOCKET_PATH = "/websocket"
 
 _SIGNATURE_BYTES = 32
 
@@ -62,8 +61,3 @@ class BindingTokens:
 
     def _signature(self, payload: bytes) -> bytes:
         return hmac.digest(self._key, payload, "sha256")
-
-
-def websocket_url(base_url: str) -> str:
-    """Where websockets are answered, for a FHIR base URL."""
-    return f"ws{base_url.removeprefix('http')}{WEBSOCKET_PATH}"

@@ -20,7 +20,7 @@ from fhir_server.interactions.patch_document import PATCH_FORMATS
 from fhir_server.responses import Answer, bundle, json_string
 from fhir_server.route import Route, RouteTable
 from fhir_server.service import Service
-from fhir_server.websocket_token import websocket_url
+from fhir_server.websocket_address import websocket_url
 from ledger.errors import invalid, not_found
 from mappers import MAPPERS
 from mappers.extensions import BACKPORT

@@ -12,7 +12,8 @@ from fhir_server.operation_declaration import Operation, Parameter
 from fhir_server.operations.parameters import parameters, read_parameters
 from fhir_server.responses import Answer, instant
 from fhir_server.service import Service
-from fhir_server.websocket_token import LIFETIME_SECONDS, Binding, BindingTokens, websocket_url
+from fhir_server.websocket_address import websocket_url
+from fhir_server.websocket_token import LIFETIME_SECONDS, Binding, BindingTokens
 from ledger.errors import Refusal, not_found, rule_broken
 from mappers.extensions import BACKPORT
 from mappers.r4.json_text import encode

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
+from functools import partial
 from typing import Any
 
 import psycopg
@@ -181,7 +182,7 @@ async def test_a_topic_is_bound_by_a_token_and_told_by_bundles_also_of_what_was_
             assert numbers(told) == expected
             assert told["entry"][1]["resource"]["id"] == invoice["id"]
             # Only what was told is remembered as told; that takes a moment.
-            await until(lambda number=expected[-1]: was_sent(hospital, subscription["id"], number))
+            await until(partial(was_sent, hospital, subscription["id"], expected[-1]))
 
 
 def was_sent(hospital: Hospital, subscription_id: str, number: int) -> bool:
