@@ -64,10 +64,7 @@ async def read_page(reader: Reader, tenant_id: str, wanted: PageWanted) -> Page:
 
 async def read_pages(reader: Reader, tenant_id: str, wanted: Sequence[PageWanted]) -> list[Page]:
     """The same of several searches, in one round trip as well."""
-    wanted = [
-        replace(each, criterion=settled(each.criterion)) if asks_for_changes(each.criterion.shape) else each
-        for each in wanted
-    ]
+    wanted = [_settled(each) for each in wanted]
     queries = [_queries(tenant_id, each) for each in wanted]
     shape = Every(tuple(each.criterion.shape for each in wanted))
     pointed = all(is_pointed(each.criterion.shape) for each in wanted)
@@ -77,6 +74,17 @@ async def read_pages(reader: Reader, tenant_id: str, wanted: Sequence[PageWanted
         pages.append(_page(each, results[: len(its_queries)]))
         results = results[len(its_queries) :]
     return pages
+
+
+def queries_of(tenant_id: str, wanted: PageWanted) -> list[tuple[Statement, Sequence[Any]]]:
+    """The statements of a page and of its total, with their parameters."""
+    return _queries(tenant_id, _settled(wanted))
+
+
+def _settled(wanted: PageWanted) -> PageWanted:
+    if not asks_for_changes(wanted.criterion.shape):
+        return wanted
+    return replace(wanted, criterion=settled(wanted.criterion))
 
 
 def _queries(tenant_id: str, wanted: PageWanted) -> list[tuple[Statement, Sequence[Any]]]:

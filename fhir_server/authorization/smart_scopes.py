@@ -30,6 +30,7 @@ BUSINESS_SCOPES = {
     "billing:check:read": "run the proof of the books and read its findings",
     "billing:subscription:operate": "look at and mend deliveries of Subscriptions",
     "billing:tenant:admin": "read and change the tenant's own settings",
+    "billing:search:explain": "ask how the database carries a search out (_explain)",
     "billing:audit:read": "read the access log with a wildcard scope for all types",
     "billing:registry:admin": "read and change the registry of tenants: for the operator of the platform",
 }

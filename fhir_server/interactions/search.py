@@ -17,6 +17,7 @@ from billing.context import Context
 from fhir_server.fhir_request import FhirRequest, Query, Reading, take
 from fhir_server.interactions.search_cursor import Cursor, Cursors
 from fhir_server.interactions.search_includes import Included, allowed, cut_off, left_out, read_included
+from fhir_server.interactions.search_plan import asks_for_plan, plan_of
 from fhir_server.outcomes import ERROR_SYSTEM
 from fhir_server.responses import Answer, bundle, json_string
 from fhir_server.settings import Settings
@@ -66,6 +67,7 @@ class Search:
     def __call__(self, request: FhirRequest) -> Reading:
         query = list(request.query)
         text = take(query, CURSOR)
+        explains = asks_for_plan(request, query, has_cursor=text is not None)
         cursor = None if text is None else self.cursors.read(_scope(request, query), text)
         asked_at = datetime.now(UTC).replace(microsecond=0) if cursor is None else cursor.asked_at
         searches, applied = self._asked(request, query, asked_at)
@@ -76,6 +78,8 @@ class Search:
         includes = allowed(wished, scopes)
         withheld = left_out(wished, includes)
         after_type, wanted = _pages_wanted(searches, cursor)
+        if explains:
+            return plan_of(request, _path(request), applied, wanted)
 
         async def reading(reader: Reader) -> Answer:
             page = await read_across(reader, request.tenant.id, wanted, after_type)

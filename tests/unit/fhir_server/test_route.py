@@ -113,5 +113,6 @@ def test_every_route_does_one_thing_and_says_what_a_token_needs() -> None:
         assert sum(action is not None for action in actions) == 1, route.name
         # Of the whole system, or of all that is a patient's, the types are shown that the token may search.
         shows_what_it_may = route.interaction in {"history-system", "search-system", "search-compartment"}
+        shows_what_it_may |= route.path == "$meta"
         assert route.needs or route.is_open or route.serves or shows_what_it_may, route.name
     assert set(TYPES) <= set(TABLE.types)
