@@ -14,6 +14,7 @@ from billing.check import (
     balances,
     catalog,
     charges,
+    control_totals,
     credit_notes,
     invoices,
     journal,
@@ -61,6 +62,7 @@ _RULES = (
     *taxes.RULES,
     *versions.RULES,
     *seals.RULES,
+    *control_totals.RULES,
 )
 
 

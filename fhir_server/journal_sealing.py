@@ -6,6 +6,7 @@ import asyncio
 import logging
 import random
 
+from billing.project_control_totals import project_control_totals
 from billing.seal_journal import seal_journal, tenant_heads
 from fhir_server.faults import log_fault
 from fhir_server.seal_keys import SealKeys
@@ -37,7 +38,8 @@ async def keep_sealing(settings: Settings, serving: Database) -> None:
 
 
 async def seal_all(serving: Database, sealing: Database, keys: SealKeys, tenants: list[str] | None = None) -> None:
-    """Seal these tenants, or all, and remember the last block of each."""
+    """Seal these tenants, or all, remember the last block of each, and add what is sealed to the control totals."""
     for tenant_id in tenants if tenants is not None else await tenant_heads(sealing):
         for block in await seal_journal(serving, sealing, tenant_id, keys.sign):
             keys.remember(block)
+        await project_control_totals(sealing, tenant_id)

@@ -30,6 +30,11 @@ class LedgerAccount(IntEnum):
     CASH_ROUNDING = 5900
 
 
+def name_of(account: LedgerAccount) -> str:
+    """As people read it: `Receivable patient`."""
+    return account.name.replace("_", " ").capitalize()
+
+
 # Ledger account -> (balance of the patient account that it makes up, sign: a debit posting is positive).
 BALANCE_OF = {
     LedgerAccount.UNBILLED_RECEIVABLE: ("unbilled", 1),

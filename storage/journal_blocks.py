@@ -11,13 +11,13 @@ from storage.array_insert import ArrayInsert
 from storage.check_snapshot import Snapshot, sql
 from storage.pipeline import Row, Statement
 from storage.tables import journal_block
-from storage.transaction import Database, Transaction
+from storage.transaction import Database, Reader, Transaction
 
 _INSERT = ArrayInsert(journal_block, 950)
 
 # Every transaction dates what it writes later than it began; sessions of one role see when each other's began.
 _HORIZON = Statement(
-    "SELECT least(min(a.xact_start), statement_timestamp()) FROM pg_stat_activity AS a"
+    "SELECT least(min(a.xact_start), statement_timestamp()), statement_timestamp() FROM pg_stat_activity AS a"
     " WHERE a.datname = current_database() AND a.usename = current_user AND a.pid <> pg_backend_pid()"
 )
 _TENANTS = Statement("SELECT tenant_id FROM billing.tenant ORDER BY tenant_id")
@@ -93,8 +93,13 @@ class StoredBlock(NamedTuple):
 
 async def horizon(serving: Database, margin: timedelta) -> datetime:
     """The moment before which nothing is recorded any more, by the role that serves. `margin`: so much earlier."""
-    moment: datetime = (await serving.read("", _HORIZON))[0][0]
-    return moment.astimezone(UTC) - margin
+    return (await horizon_and_now(serving, ""))[0] - margin
+
+
+async def horizon_and_now(serving: Reader, tenant_id: str) -> tuple[datetime, datetime]:
+    """The same, and the database's clock."""
+    moment, now = (await serving.read(tenant_id, _HORIZON))[0]
+    return moment.astimezone(UTC), now.astimezone(UTC)
 
 
 async def tenant_ids(sealing: Database) -> list[str]:

@@ -113,6 +113,9 @@ class Corruption(StrEnum):
     BLOCK_KEY_UNKNOWN = "block-key-unknown"
     BLOCK_MISSING = "block-missing"
     BLOCK_NOT_ANNOUNCED = "block-not-announced"
+    # Control totals
+    CONTROL_TOTAL_WRONG = "control-total-wrong"
+    CONTROL_CHECKPOINT_WRONG = "control-checkpoint-wrong"
     # Tenants
     TENANT_NOT_REGISTERED = "tenant-not-registered"
     # What keeps everybody from changing the books

@@ -17,6 +17,7 @@ from fhir_server.rest import (
     tax_rules,
     tenant_settings,
     transfers,
+    trial_balance,
 )
 from fhir_server.rest.route import RestRoute
 
@@ -33,6 +34,7 @@ ROUTES: tuple[RestRoute, ...] = (
     *tax_rules.ROUTES,
     *tenant_settings.ROUTES,
     *transfers.ROUTES,
+    *trial_balance.ROUTES,
     *charge_worklists.ROUTES,
     *payment_worklists.ROUTES,
 )

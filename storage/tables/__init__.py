@@ -4,6 +4,7 @@ from storage.tables.access_log import access_log
 from storage.tables.account import account, account_balance, account_index
 from storage.tables.approval import adjustment, adjustment_part, decision, refund
 from storage.tables.charge_item import charge_item, charge_item_index, invoiced_charge
+from storage.tables.control_total import control_checkpoint, control_total
 from storage.tables.invoice import (
     credited_line,
     invoice,
@@ -49,6 +50,8 @@ __all__ = [
     "charge_item",
     "charge_item_index",
     "charge_price",
+    "control_checkpoint",
+    "control_total",
     "credited_line",
     "decision",
     "facility",

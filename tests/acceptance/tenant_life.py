@@ -15,6 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine
 
 from billing.account_balance import BalanceSheet
 from billing.check_ledger import check_ledger
+from billing.project_control_totals import project_control_totals
 from billing.seal_journal import seal_journal
 from fhir_server.seal_keys import SealKeys
 from ledger.errors import Refusal
@@ -66,6 +67,8 @@ class TenantLife(RuleBasedStateMachine):
         sealed = seal_journal(self.database, self.sealer, self.books.tenant_id, self.seal_keys.sign, margin=-ahead)
         for block in self.runner.run(sealed):
             self.seal_keys.remember(block)
+        if data.draw(st.booleans()):
+            self.runner.run(project_control_totals(self.sealer, self.books.tenant_id))
         self.tables = self.reader.snapshot(self.books.tenant_id)
 
     def drawing(self, data: st.DataObject) -> Drawing:

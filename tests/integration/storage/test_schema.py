@@ -193,6 +193,8 @@ def test_the_worker_may_do_no_more_than_deliver_and_seal(owner: psycopg.Connecti
         " WHERE grantee = 'billing_worker' AND table_schema = 'billing' GROUP BY 1 ORDER BY 1"
     ).fetchall()
     assert dict(rows) == {
+        "control_checkpoint": "INSERT SELECT UPDATE",
+        "control_total": "INSERT SELECT UPDATE",
         "journal_block": "INSERT SELECT",
         "journal_entry": "SELECT",
         "outbox": "INSERT SELECT",

@@ -15,6 +15,7 @@ import pytest_asyncio
 from billing.check.seals import SealProof
 from billing.check_ledger import check_ledger
 from billing.create_resource import create_resource
+from billing.project_control_totals import project_control_totals
 from billing.seal_journal import BLOCK_ROWS, seal_journal
 from fhir_server.seal_keys import SealKeys
 from ledger.journal_block import JournalBlock
@@ -303,6 +304,20 @@ async def test_the_tail_cut_with_all_that_tells_of_it_is_found_by_what_is_rememb
     assert await own.codes() == {"block-missing"}
     found = await check_ledger(own.books.audit, [own.books.tenant_id], None, replace(own.proof, heads=before))
     assert found == []
+
+
+async def test_control_totals_that_are_off_are_found(sealed: Sealed) -> None:
+    await project_control_totals(sealed.sealing, sealed.books.tenant_id)
+    assert await sealed.codes() == set()
+    wrong = await sealed.codes_after(
+        "UPDATE billing.control_total SET debit_minor = debit_minor + 1 WHERE tenant_id = %(tenant)s"
+        " AND ledger_account = 1150"
+    )
+    gone = await sealed.codes_after("DELETE FROM billing.control_total WHERE tenant_id = %(tenant)s")
+    assert wrong == gone == {"control-total-wrong"}
+    assert await sealed.codes_after(
+        "UPDATE billing.control_checkpoint SET block_number = 99 WHERE tenant_id = %(tenant)s"
+    ) == {"control-checkpoint-wrong"}
 
 
 async def test_a_chain_that_was_made_anew_with_another_key_is_found(own: Sealed, tmp_path: Path) -> None:
