@@ -14,6 +14,7 @@ import msgspec
 from fhir_server.fhir_request import Query, take
 from fhir_server.media_types import FHIR_JSON, FHIR_XML, Format, format_wanted, not_acceptable, takes_gzip
 from fhir_server.responses import Header
+from ledger.errors import invalid
 from mappers.r4.xml_writing import xml_of_json
 
 GZIP_BYTES_MIN = 8 * 1024
@@ -43,7 +44,10 @@ class AnswerForm:
         """Take `_format` and `_pretty` out of the parameters; they are about the answer and not the question."""
         if not query:
             return
-        self._is_pretty = take(query, "_pretty") == "true" or self._is_pretty
+        pretty = take(query, "_pretty")
+        if pretty not in {None, "true", "false"}:
+            raise invalid("parameter-invalid", "_pretty is true or false.", issue="value")
+        self._is_pretty = pretty == "true" or self._is_pretty
         named = take(query, "_format")
         if named is not None:
             self._named, self._format = named, format_wanted(self._accept, named)

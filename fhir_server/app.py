@@ -27,6 +27,7 @@ from fhir_server.interactions.search import Search
 from fhir_server.journal_sealing import keep_sealing
 from fhir_server.metrics import Metrics
 from fhir_server.observation import Observation
+from fhir_server.openapi import openapi
 from fhir_server.rest.api import rest_api
 from fhir_server.root import root
 from fhir_server.routes import route_table
@@ -91,6 +92,7 @@ def create_app(settings: Settings) -> FastAPI:
         Route("/fhir", fhir),
         *rest_api(service),
         Route("/", root(settings)),
+        Route("/openapi.json", openapi(app, routes, settings.base_url)),
         Route("/healthz", health.healthz),
         Route("/readyz", health.readyz),
         Route("/metrics", health.metrics),

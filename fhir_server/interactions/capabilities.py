@@ -53,6 +53,8 @@ async def search_definitions(request: FhirRequest, service: Service) -> Answer:
     known = [parameter.name for parameter in _parameters(request.resource_type)]
     for name, value in request.query:
         if name in known:
+            if not value:
+                raise invalid("search-value-invalid", f"'{name}': send a value.", issue="value")
             found = [each for each in found if _matches(each, name, value)]
             applied.append((name, value))
         elif request.preferences.is_lenient is not True:

@@ -25,9 +25,25 @@ _MONTH, _DAY = r"(0[1-9]|1[0-2])", r"(0[1-9]|[12][0-9]|3[01])"
 _TIME = r"([01][0-9]|2[0-3]):[0-5][0-9]:([0-5][0-9]|60)(\.[0-9]+)?"
 _ZONE = r"(Z|[+-]((0[0-9]|1[0-3]):[0-5][0-9]|14:00))"
 
-_date = re.compile(rf"({_YEAR})(-{_MONTH}(-{_DAY})?)?").fullmatch
-_date_time = re.compile(rf"({_YEAR})(-{_MONTH}(-{_DAY}(T{_TIME}{_ZONE})?)?)?").fullmatch
-_instant = re.compile(rf"({_YEAR})-{_MONTH}-{_DAY}T{_TIME}{_ZONE}").fullmatch
+# What a whole string of a type looks like, where a pattern can say it.
+_SYNTAX = {
+    "code": rf"{_NO_SPACE}+([ \t\r\n]{_NO_SPACE}+)*",
+    "id": r"[A-Za-z0-9\-.]{1,64}",
+    "uri": rf"{_NO_SPACE}+",
+    "url": rf"{_NO_SPACE}+",
+    "canonical": rf"{_NO_SPACE}+",
+    "oid": r"urn:oid:[0-2](\.(0|[1-9][0-9]*))+",
+    "uuid": r"urn:uuid:[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}",
+    "date": rf"({_YEAR})(-{_MONTH}(-{_DAY})?)?",
+    "dateTime": rf"({_YEAR})(-{_MONTH}(-{_DAY}(T{_TIME}{_ZONE})?)?)?",
+    "instant": rf"({_YEAR})-{_MONTH}-{_DAY}T{_TIME}{_ZONE}",
+    "time": _TIME,
+}
+PATTERNS = {name: f"^({syntax})$" for name, syntax in _SYNTAX.items()}
+"""The same for a JSON Schema."""
+
+_matches = {name: re.compile(syntax).fullmatch for name, syntax in _SYNTAX.items()}
+_date, _date_time, _instant = _matches["date"], _matches["dateTime"], _matches["instant"]
 
 
 def _is_string(value: str) -> bool:
@@ -66,26 +82,20 @@ def _is_base64(value: str) -> bool:
 _STRINGS: dict[str, tuple[Callable[[str], Any], str]] = {
     "string": (_is_string, "send text that is not blank, without control characters, of at most 1 MB"),
     "markdown": (_is_string, "send text that is not blank, without control characters, of at most 1 MB"),
-    "code": (
-        re.compile(rf"{_NO_SPACE}+([ \t\r\n]{_NO_SPACE}+)*").fullmatch,
-        "send a code without leading, trailing or doubled spaces",
-    ),
-    "id": (re.compile(r"[A-Za-z0-9\-.]{1,64}").fullmatch, "send 1 to 64 of A-Z a-z 0-9 - ."),
-    "uri": (re.compile(rf"{_NO_SPACE}+").fullmatch, "send a URI without spaces"),
-    "url": (re.compile(rf"{_NO_SPACE}+").fullmatch, "send a URL without spaces"),
-    "canonical": (re.compile(rf"{_NO_SPACE}+").fullmatch, "send a canonical URL without spaces"),
-    "oid": (re.compile(r"urn:oid:[0-2](\.(0|[1-9][0-9]*))+").fullmatch, "send urn:oid: and an OID, as urn:oid:1.2.3"),
-    "uuid": (
-        re.compile(r"urn:uuid:[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}").fullmatch,
-        "send urn:uuid: and a UUID in lower case",
-    ),
+    "code": (_matches["code"], "send a code without leading, trailing or doubled spaces"),
+    "id": (_matches["id"], "send 1 to 64 of A-Z a-z 0-9 - ."),
+    "uri": (_matches["uri"], "send a URI without spaces"),
+    "url": (_matches["url"], "send a URL without spaces"),
+    "canonical": (_matches["canonical"], "send a canonical URL without spaces"),
+    "oid": (_matches["oid"], "send urn:oid: and an OID, as urn:oid:1.2.3"),
+    "uuid": (_matches["uuid"], "send urn:uuid: and a UUID in lower case"),
     "date": (_is_date, "send a real date as YYYY, YYYY-MM or YYYY-MM-DD"),
     "dateTime": (
         _is_date_time,
         "send a real date as YYYY, YYYY-MM or YYYY-MM-DD, or with time and zone as 2026-03-01T10:00:00+04:30",
     ),
     "instant": (_is_instant, "send a real date with time and zone as 2026-03-01T10:00:00+04:30"),
-    "time": (re.compile(_TIME).fullmatch, "send a time as hh:mm:ss, without a zone"),
+    "time": (_matches["time"], "send a time as hh:mm:ss, without a zone"),
     "base64Binary": (_is_base64, "send base64 with its padding"),
 }
 
