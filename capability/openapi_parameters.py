@@ -12,8 +12,9 @@ from mappers.search_query import SUMMARIES, TOTALS
 Parameter = dict[str, Any]
 
 _TEXT: Schema = {"type": "string", "minLength": 1}
-_COUNT: Schema = {"type": "integer", "minimum": 0, "maximum": 999_999_999}
+_COUNT: Schema = {"type": "integer", "minimum": 0}
 _TAGS: Schema = {"type": "string", "pattern": r'^(\*|(W/)?"[0-9]{1,9}")$'}
+_PREFERENCE = "^(return=(minimal|representation|OperationOutcome)|handling=(strict|lenient))$"
 _DATE = r"[12][0-9]{3}(-(0[1-9]|1[0-2])(-(0[1-9]|1[0-9]|2[0-8])(T([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9])?Z)?)?)?"
 
 PATH_PARAMETERS: dict[str, Parameter] = {
@@ -46,7 +47,7 @@ QUERIES: dict[str, Schema] = {
 _HISTORY_SORT: Schema = {"type": "string", "enum": ["_lastUpdated", "-_lastUpdated"]}
 
 HEADERS: dict[str, tuple[Schema, str]] = {
-    "If-Match": (_TAGS, "Only where this is the current version, such as W/\"3\"."),
+    "If-Match": (_TAGS, 'Only where this is the current version, such as W/"3".'),
     "If-None-Match": (_TAGS, "Only where this is not the current version; * where there is none."),
     "If-Modified-Since": (_TEXT, "Only where it was changed since, as an HTTP date."),
     "If-None-Exist": (
@@ -58,12 +59,15 @@ HEADERS: dict[str, tuple[Schema, str]] = {
         "A value of the client's own for each request: repeated with it, the request is carried out once.",
     ),
     "Prefer": (
-        {"type": "string", "pattern": "^(return=(minimal|representation|OperationOutcome)|handling=(strict|lenient))$"},
-        "return=minimal, representation or OperationOutcome; handling=strict or lenient.",
+        {"anyOf": [{"type": "string", "pattern": _PREFERENCE}, {"type": "string"}]},
+        "return=minimal, representation or OperationOutcome; handling=strict or lenient. Others are ignored (RFC 7240)",
     ),
 }
 
-_PATTERNS = {"date": rf"^(eq|ne|gt|lt|ge|le|sa|eb|ap)?{_DATE}$", "number": r"^(eq|ne|gt|lt|ge|le|sa|eb|ap)?-?[0-9]{1,9}([.][0-9]{1,9})?$"}
+_PATTERNS = {
+    "date": rf"^(eq|ne|gt|lt|ge|le|sa|eb|ap)?{_DATE}$",
+    "number": r"^(eq|ne|gt|lt|ge|le|sa|eb|ap)?-?[0-9]{1,9}([.][0-9]{1,9})?$",
+}
 
 
 def query(name: str, schema: Schema, description: str = "") -> Parameter:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from typing import Any
 
 from fastapi import FastAPI
 from starlette.requests import Request
@@ -19,6 +20,7 @@ from fhir_server.authorization.token import verifier_of
 from fhir_server.authorization.token_endpoint import PATH as TOKEN_PATH
 from fhir_server.authorization.token_endpoint import TokenEndpoint
 from fhir_server.cross_origin import allow_origins
+from fhir_server.documentation_page import documentation_page
 from fhir_server.fhir_endpoint import FhirEndpoint
 from fhir_server.health import Health
 from fhir_server.interactions.audit_events import AuditEvents
@@ -27,7 +29,7 @@ from fhir_server.interactions.search import Search
 from fhir_server.journal_sealing import keep_sealing
 from fhir_server.metrics import Metrics
 from fhir_server.observation import Observation
-from fhir_server.openapi import openapi
+from fhir_server.openapi import openapi, openapi_document
 from fhir_server.rest.api import rest_api
 from fhir_server.root import root
 from fhir_server.routes import route_table
@@ -83,6 +85,9 @@ def create_app(settings: Settings) -> FastAPI:
                     await task
             await database.close()
 
+    def document() -> dict[str, Any]:
+        return openapi_document(app, routes, settings.base_url)
+
     app = FastAPI(title="Billing", docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan)
     app.router.routes += [
         # Routes are tried in order, so what is asked most stands first.
@@ -92,7 +97,8 @@ def create_app(settings: Settings) -> FastAPI:
         Route("/fhir", fhir),
         *rest_api(service),
         Route("/", root(settings)),
-        Route("/openapi.json", openapi(app, routes, settings.base_url)),
+        Route("/openapi.json", openapi(document)),
+        Route("/docs", documentation_page(document)),
         Route("/healthz", health.healthz),
         Route("/readyz", health.readyz),
         Route("/metrics", health.metrics),

@@ -45,12 +45,12 @@ def openapi_document(app: FastAPI, routes: RouteTable, base_url: str) -> dict[st
     return document
 
 
-def openapi(app: FastAPI, routes: RouteTable, base_url: str) -> Callable[[Request], Awaitable[Response]]:
+def openapi(document: Callable[[], dict[str, Any]]) -> Callable[[Request], Awaitable[Response]]:
     """The endpoint. The document is made when the first client asks, for it takes a while and few want it."""
 
     @cache
     def content() -> bytes:
-        return json.dumps(openapi_document(app, routes, base_url)).encode()
+        return json.dumps(document()).encode()
 
     async def answer(_: Request) -> Response:
         return Response(content(), media_type="application/json")

@@ -17,6 +17,8 @@ def root(settings: Settings) -> Callable[[Request], Awaitable[Response]]:
         "metadata": f"{base}/metadata",
         "smart-configuration": f"{base}/.well-known/smart-configuration",
         "rest": "/api/v1/billing/openapi.json",
+        "openapi": "/openapi.json",
+        "docs": "/docs",
         "healthz": "/healthz",
         "readyz": "/readyz",
     }

@@ -65,13 +65,13 @@ class History:
     def _wanted(self, request: FhirRequest, query: Query, cursor: str | None) -> HistoryWanted:
         """What is asked for; takes the parameters out of the query."""
         scope = _scope(request, query)
-        count = _count(take(query, "_count"))
+        count = _count(take(query, "_count"), self.page_size_max)
         since, at = _interval(query, "_since"), _interval(query, "_at")
         return HistoryWanted(
             types=(request.resource_type,) if request.resource_type else _types_of_system(request),
             id=request.id or None,
             # 0 asks for the total alone, as in a search.
-            count=min(self.page_size if count is None else count, self.page_size_max),
+            count=self.page_size if count is None else count,
             since=None if since is None else since.low,
             at=None if at is None else (at.low, at.high),
             oldest_first=_oldest_first(take(query, "_sort")),
@@ -158,12 +158,13 @@ _REQUESTS: dict[str, tuple[str, int]] = {
 }
 
 
-def _count(text: str | None) -> int | None:
+def _count(text: str | None, at_most: int) -> int | None:
     if text is None:
         return None
-    if not (text.isascii() and text.isdigit() and len(text) <= _DIGITS_MAX):
-        raise invalid("parameter-invalid", f"_count is a whole number of at most {_DIGITS_MAX} digits.")
-    return int(text)
+    if not (text.isascii() and text.isdigit()):
+        raise invalid("parameter-invalid", f"_count is a number of versions from 0 to {at_most}.", issue="value")
+    # What is more than a page can have is a whole page, as in a search.
+    return at_most if len(text.lstrip("0")) > _DIGITS_MAX else min(int(text), at_most)
 
 
 def _interval(query: Query, name: str) -> Interval | None:

@@ -12,6 +12,7 @@ import pytest
 from storage.embedded_postgres import EmbeddedPostgres
 from storage.transaction import Database
 from tests.acceptance.books import Books, Reader
+from tests.acceptance.demo_server import DemoServer, serving_demo
 from tests.database_server import DatabaseAccess
 
 
@@ -52,3 +53,9 @@ def data_dir() -> Iterator[Path]:
     yield parent / "data"
     shutil.rmtree(EmbeddedPostgres(parent / "data").home, ignore_errors=True)
     shutil.rmtree(parent)
+
+
+@pytest.fixture(scope="module")
+def demo_server() -> Iterator[DemoServer]:
+    with serving_demo() as server:
+        yield server

@@ -165,6 +165,12 @@ async def test_a_search_by_post_takes_the_format_in_its_form(hospital: Hospital)
     assert (answer.status_code, codes_of(body(answer))) == (406, ["not-acceptable"])
 
 
+async def test_pretty_is_true_or_false(hospital: Hospital) -> None:
+    answer = await hospital.http.get("Account?_pretty=maybe")
+    assert (answer.status_code, codes_of(body(answer))) == (400, ["parameter-invalid"])
+    assert (await hospital.http.get("Account?_pretty=false")).status_code == 200
+
+
 async def test_pretty_indents_both_forms(hospital: Hospital) -> None:
     account = await hospital.account()
     url = f"Account/{account['id']}?_pretty=true"

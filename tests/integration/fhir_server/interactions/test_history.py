@@ -68,6 +68,12 @@ async def test_a_count_of_0_asks_for_the_total_alone(hospital: Hospital) -> None
     assert "entry" not in page
 
 
+async def test_a_count_beyond_all_pages_asks_for_a_whole_page(hospital: Hospital) -> None:
+    account = await account_with_versions(hospital, 2)
+    page = await hospital.read(f"Account/{account['id']}/_history?_count={10**30}")
+    assert len(page["entry"]) == 2
+
+
 @pytest.mark.parametrize(
     "query",
     [
