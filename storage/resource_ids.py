@@ -20,8 +20,8 @@ def new_id() -> str:
 
 
 def id_at(moment: datetime, *, low: bool = False) -> str:
-    """An id of that moment; `low`: the least of its millisecond."""
-    return _id((moment - _EPOCH) // _MILLISECOND, 0 if low else secrets.randbits(80))
+    """An id of that moment; `low`: the least of its millisecond. Before 1970 there were none: it is the very first."""
+    return _id(max(0, (moment - _EPOCH) // _MILLISECOND), 0 if low else secrets.randbits(80))
 
 
 def _id(milliseconds: int, rest: int) -> str:

@@ -103,8 +103,10 @@ def _filter_of(query: Query) -> AccessFilter:
         if name not in PARAMETERS:
             message = f"{TYPE} is searched by {', '.join(PARAMETERS)}, with _count and the links of the pages."
             raise invalid("unknown-search-parameter", message, issue="not-supported")
-        if "," in value:
+        if "," in value or not value:
             raise _invalid(name, "send one value")
+        if "\x00" in value:
+            raise _invalid(name, "text cannot hold the character NUL")
         match name:
             case "_id":
                 wanted = wanted._replace(id=value)
@@ -139,14 +141,14 @@ def _at(wanted: AccessFilter, value: str) -> AccessFilter:
     since = {
         "eq": interval.low,
         "ge": interval.low,
-        "gt": interval.high + _MICROSECOND,
-        "sa": interval.high + _MICROSECOND,
+        "gt": _beside(interval.high, _MICROSECOND),
+        "sa": _beside(interval.high, _MICROSECOND),
     }
     until = {
         "eq": interval.high,
         "le": interval.high,
-        "lt": interval.low - _MICROSECOND,
-        "eb": interval.low - _MICROSECOND,
+        "lt": _beside(interval.low, -_MICROSECOND),
+        "eb": _beside(interval.low, -_MICROSECOND),
     }
     if prefix not in since and prefix not in until:
         raise _invalid("date", f"the prefixes are {', '.join(sorted({*since, *until}))}")
@@ -155,6 +157,14 @@ def _at(wanted: AccessFilter, value: str) -> AccessFilter:
     if prefix in until:
         wanted = wanted._replace(until=min(until[prefix], wanted.until or until[prefix]))
     return wanted
+
+
+def _beside(moment: datetime, step: timedelta) -> datetime:
+    """The moment before or behind; at the ends of the calendar, where nothing happened, itself."""
+    try:
+        return moment + step
+    except OverflowError:
+        return moment
 
 
 def _url(request: FhirRequest, query: Query, cursor: str | None) -> str:

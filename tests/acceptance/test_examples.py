@@ -19,6 +19,7 @@ from tests.acceptance.demo_server import DemoServer
 from tests.checkout import CHECKOUT
 
 EXAMPLES = CHECKOUT / "examples"
+NODE = EXAMPLES / "node"
 IS_CI = os.environ.get("BILLING_CI") == "1"
 
 _ID = re.compile(r"\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b")
@@ -59,7 +60,7 @@ def test_the_walk_through_in_curl_leads_from_a_charge_to_a_balanced_invoice(
     compare(EXAMPLES / "walk-through.out", without_ids(printed))
 
 
-@pytest.mark.parametrize("name", ["fhirpy_walk_through", "typed_models"])
+@pytest.mark.parametrize("name", ["fhirpy_walk_through", "fhirclient_walk_through", "typed_models"])
 def test_the_python_examples_print_what_is_checked_in(demo_server: DemoServer, tmp_path: Path, name: str) -> None:
     printed = run(demo_server, sys.executable, EXAMPLES / f"{name}.py", cwd=tmp_path)
     compare(EXAMPLES / f"{name}.out", without_ids(printed))
@@ -76,6 +77,21 @@ def test_the_claims_system_learns_of_an_issued_invoice(demo_server: DemoServer, 
         finally:
             receiver.terminate()
     assert re.fullmatch(r"event 1: Invoice/[0-9a-f-]+ [0-9.]+ AFN\n", told), told
+
+
+@pytest.mark.parametrize("name", ["fhir_kit_walk_through", "medplum_walk_through"])
+def test_the_examples_for_node_print_what_is_checked_in(demo_server: DemoServer, tmp_path: Path, name: str) -> None:
+    node, packages = shutil.which("node"), Path(os.environ.get("BILLING_NODE_MODULES") or NODE / "node_modules")
+    missing = "node" if node is None else str(packages)
+    if node is None or not packages.is_dir():
+        assert not IS_CI, f"{missing} is missing, and .ci/run is to install it"
+        pytest.skip(f"there is no {missing}: npm ci in examples/node, or set BILLING_NODE_MODULES")
+    # Node looks for packages beside the script, and they may be kept outside of the checkout.
+    (tmp_path / "node_modules").symlink_to(packages.resolve())
+    for file in (NODE / "package.json", NODE / f"{name}.js"):
+        shutil.copy(file, tmp_path)
+    printed = run(demo_server, node, tmp_path / f"{name}.js", cwd=tmp_path)
+    compare(NODE / f"{name}.out", without_ids(printed))
 
 
 def test_the_commands_of_the_readme_lead_to_a_balanced_invoice(demo_server: DemoServer, tmp_path: Path) -> None:

@@ -217,3 +217,14 @@ async def test_what_cannot_be_written_waits_and_in_the_end_nothing_is_answered_u
 async def test_a_refusal_of_a_read_says_so(hospital: Hospital) -> None:
     answer = await hospital.http.get("AuditEvent/none")
     assert (answer.status_code, codes_of(body(answer))) == (404, ["not-found"])
+
+
+@pytest.mark.parametrize("query", ["date=1000", "date=gt9999-12-31", "date=lt0001-01-01", "date=eb0001"])
+async def test_at_the_ends_of_the_calendar_nothing_happened(hospital: Hospital, query: str) -> None:
+    await hospital.account()
+    assert await found(hospital, query) == []
+
+
+@pytest.mark.parametrize("query", ["subtype=", "agent-name=%00", "entity=Account/%00"])
+async def test_a_value_that_says_nothing_or_cannot_be_kept_is_refused(hospital: Hospital, query: str) -> None:
+    assert (await hospital.http.get(f"AuditEvent?{query}")).status_code == 400
