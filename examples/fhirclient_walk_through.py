@@ -53,10 +53,11 @@ def main() -> None:
         paid = pay(server, issued, 450, "AFN", method)
         print(f"paid 450 by {method}: {paid.status}, due {due(paid)}")
 
-    found = Invoice.where({"account": f"Account/{account.id}", "status": "balanced"}).perform_resources(server)
-    print(f"balanced invoices of the account: {len(found)}")
-    payments = PaymentReconciliation.where({"invoice": f"Invoice/{issued.id}"}).perform_resources(server)
-    print(f"payments of the invoice: {len(payments)}")
+    found = Invoice.where({"account": f"Account/{account.id}", "status": "balanced"}).perform_resources_iter(server)
+    print(f"balanced invoices of the account: {len(list(found))}")
+    # It follows the links from page to page by itself.
+    payments = PaymentReconciliation.where({"invoice": f"Invoice/{issued.id}", "_count": "1"})
+    print(f"payments of the invoice: {len(list(payments.perform_resources_iter(server)))}")
 
     noted = ChargeItem.read(charge.id, server)
     noted.note = [annotation("Seen by the doctor on duty")]
