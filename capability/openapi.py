@@ -12,6 +12,7 @@ from capability.json_schemas import Schema, reference_to, schemas_of
 from capability.openapi_parameters import (
     PATH_PARAMETERS,
     QUERIES,
+    SUMMARY_OF_ONE,
     Parameter,
     criteria_queries,
     header,
@@ -152,6 +153,8 @@ class FhirDescription:
                 return search_queries(self.served, of_type, self._types_to_name(route))
             case "history-instance" | "history-type" | "history-system":
                 return history_queries()
+            case "read" | "vread" if not route.is_open and of_type is not None and of_type.is_kept:
+                return [query("_summary", SUMMARY_OF_ONE), query("_elements", {"type": "string", "minLength": 1})]
             case "capabilities":
                 return [query("mode", QUERIES["mode"])]
             case "operation" if route.method == "GET" and route.operation is not None:

@@ -44,6 +44,7 @@ QUERIES: dict[str, Schema] = {
     "_total": {"type": "string", "enum": list(TOTALS)},
     "mode": {"type": "string", "enum": ["full", "normative"]},
 }
+SUMMARY_OF_ONE: Schema = {"type": "string", "enum": [name for name in SUMMARIES if name != "count"]}
 _HISTORY_SORT: Schema = {"type": "string", "enum": ["_lastUpdated", "-_lastUpdated"]}
 
 HEADERS: dict[str, tuple[Schema, str]] = {

@@ -48,6 +48,7 @@ def main() -> None:
     try:
         pay(server, issued, 450, "AED")
     except requests.HTTPError as refusal:
+        assert refusal.response is not None
         print(f"refused: {refusal.response.json()['issue'][0]['details']['text']}")
     for method in ("cash", "mobile-money"):
         paid = pay(server, issued, 450, "AFN", method)

@@ -197,7 +197,7 @@ class _Reading:
                     raise ValueRefusedError(f"sort by at most {SORT_PARAMETERS_MAX} parameters")
                 self._sort = tuple(key for each in value.split(",") for key in self._sort_keys(each))
             case "_elements":
-                self._elements = _elements(self._context.resource_type, value)
+                self._elements = read_elements(self._context.resource_type, value)
             case "_contained":
                 _one_of(value, ("false", *CONTAINED_TOO))
             case "_total":
@@ -267,7 +267,8 @@ def _count(value: str, at_most: int) -> int:
     return at_most if len(value.lstrip("0")) > 9 else min(int(value), at_most)
 
 
-def _elements(resource_type: str, value: str) -> tuple[str, ...]:
+def read_elements(resource_type: str, value: str) -> tuple[str, ...]:
+    """The names of elements in `_elements`; a ValueRefusedError names what is none of the type."""
     known = definitions().types[resource_type].elements
     names = tuple(dict.fromkeys(name.removeprefix(f"{resource_type}.") for name in value.split(",")))
     for name in names:

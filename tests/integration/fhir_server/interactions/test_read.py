@@ -87,7 +87,7 @@ async def test_each_version_is_read_as_it_was(hospital: Hospital) -> None:
     assert (await hospital.read(url))["name"] == "Second"
 
 
-@pytest.mark.parametrize("version", ["2", "0", "99999999999999", "x", "1.0", "-1"])
+@pytest.mark.parametrize("version", ["2", "0", "01", "99999999999999", "x", "1.0", "-1"])
 async def test_a_version_that_is_not_there_is_404(hospital: Hospital, version: str) -> None:
     created = await hospital.account()
     answer = await hospital.http.get(f"Account/{created['id']}/_history/{version}")
@@ -109,6 +109,38 @@ async def test_pretty_is_the_same_resource_in_lines(hospital: Hospital) -> None:
     assert body(plain) == body(pretty)
     assert pretty.text.count("\n") > 5 > plain.text.count("\n")
     assert int(pretty.headers["content-length"]) == len(pretty.content)
+
+
+@pytest.mark.parametrize("path", ["", "/_history/1"])
+@pytest.mark.parametrize(
+    ("query", "shown"),
+    [
+        ("_summary=true", {"status", "name", "subject", "description"}),
+        ("_summary=text", {"status"}),
+        ("_summary=data", {"status", "name", "subject", "description", "extension"}),
+        ("_elements=name", {"status", "name"}),
+        ("_elements=Account.name,description", {"status", "name", "description"}),
+    ],
+)
+async def test_a_part_of_a_resource_is_shown_and_marked(
+    hospital: Hospital, path: str, query: str, shown: set[str]
+) -> None:
+    account = await hospital.account(name="A", description="B")
+    part = await hospital.read(f"Account/{account['id']}{path}?{query}")
+    assert part.keys() - {"resourceType", "id", "meta"} == shown
+    assert [tag["code"] for tag in part["meta"]["tag"]] == ["SUBSETTED"]
+
+
+@pytest.mark.parametrize("query", ["_summary=count", "_summary=some", "_elements=colour", "_summary=true&_elements=id"])
+async def test_a_part_that_is_none_is_refused(hospital: Hospital, query: str) -> None:
+    account = await hospital.account()
+    answer = await hospital.http.get(f"Account/{account['id']}?{query}")
+    assert (answer.status_code, codes_of(body(answer))) == (400, ["parameter-invalid"])
+
+
+async def test_whole_is_what_is_shown_where_nobody_asks_for_less(hospital: Hospital) -> None:
+    account = await hospital.account()
+    assert await hospital.read(f"Account/{account['id']}?_summary=false&_=1") == account
 
 
 async def test_another_tenant_s_id_is_as_one_that_does_not_exist(server: Server, hospital: Hospital) -> None:
