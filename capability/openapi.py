@@ -191,8 +191,13 @@ def _template(route: RouteDeclared, resource_type: str) -> str:
 def _operation_id(route: RouteDeclared, resource_type: str) -> str:
     """`Invoice-issue-post-by-id`: unique, and made of what does not change."""
     code = route.interaction if route.operation is None else route.operation.code
-    of_patient = "-of-patient" if route.path.startswith("Patient/") else "-by-id" if "[id]" in route.path else ""
-    return f"{resource_type or 'system'}-{code}-{route.method.lower()}{of_patient}"
+    if route.path.startswith("Patient/"):
+        what = "-of-patient"
+    elif "[vid]" in route.path and route.operation is not None:
+        what = "-by-version"
+    else:
+        what = "-by-id" if "[id]" in route.path else ""
+    return f"{resource_type or 'system'}-{code}-{route.method.lower()}{what}"
 
 
 def _described(route: RouteDeclared) -> _Described:

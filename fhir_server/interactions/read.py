@@ -15,7 +15,6 @@ from mappers.search_values import ValueRefusedError
 from storage.resource_versions import StoredVersion, read_latest
 from storage.transaction import Reader
 
-
 _SUMMARIES = tuple(name for name in SUMMARIES if name != "count")
 """What `_summary` can show of one resource."""
 
