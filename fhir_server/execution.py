@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fhir_server.access_log import log_write
+from fhir_server.authorization.guard import guarded_reading, guarded_writing
 from fhir_server.fhir_request import FhirRequest, Writing
 from fhir_server.idempotency import hash_of, once, require_key
 from fhir_server.responses import Answer
@@ -13,13 +14,13 @@ from storage.transaction import Transaction
 
 async def carry_out(service: Service, route: Route, request: FhirRequest) -> Answer:
     if route.reads is not None:
-        answer = await route.reads(request)(service.database)
+        answer = await guarded_reading(route, request, route.reads(request))(service.database)
         service.access_log.note(request.visit, answer)
         return answer
     if route.writes is not None:
         if route.operation is not None and route.operation.needs_idempotency_key:
             require_key(request)
-        return await write(service, request, route.writes(request))
+        return await write(service, request, guarded_writing(route, request, route.writes(request)))
     assert route.serves is not None
     answer = await route.serves(request, service)
     if route.interaction == "operation":

@@ -83,7 +83,7 @@ class FhirRequest:
             self.base_url,
             one_time,
             scopes.text,
-            scopes.require,  # type: ignore[arg-type]  # SMART's letters are narrower than any text
+            scopes.require_all,  # type: ignore[arg-type]  # SMART's letters are narrower than any text
             self.endpoints,
         )
 

@@ -48,7 +48,11 @@ class Route:
     def check_token(self, request: FhirRequest) -> None:
         scopes = request.token.scopes
         for resource_type, permission in self.needs:
-            scopes.require(resource_type or request.resource_type, permission)
+            if resource_type:
+                # Of what an operation makes besides, it is not looked at whether it is of the part.
+                scopes.require_all(resource_type, permission)
+            else:
+                scopes.require(request.resource_type, permission)
         if self.operation is not None and self.operation.business_scope:
             scopes.require_business(self.operation.business_scope)
 

@@ -89,7 +89,7 @@ class _Connection:
     async def _bind_by_access_token(self, name: str) -> None:
         token = await self._service.verifier.verify_header(self._socket.headers.get("authorization", ""))
         tenant = await tenant_of(self._service.tenants, token)
-        token.scopes.require("Subscription", "r")
+        token.scopes.require_all("Subscription", "r")
         await self._bind(tenant.id, name.removeprefix("Subscription/"), with_handshake=False)
 
     async def _bind(self, tenant_id: str, subscription_id: str, *, with_handshake: bool) -> None:

@@ -14,6 +14,7 @@ from functools import lru_cache
 from typing import Literal
 
 from ledger.errors import Category, Refusal, refuse
+from mappers.compartments import PATIENT_COMPARTMENT
 
 Permission = Literal["c", "r", "u", "d", "s"]
 """SMART's letters: create, read (with vread and instance history), update, delete, search."""
@@ -61,6 +62,11 @@ class Scopes:
     bound_to_patient: bool = False
     text: str = ""
 
+    @property
+    def is_narrowed(self) -> bool:
+        """Whether what it allows may be for a part of a type."""
+        return self.bound_to_patient or bool(self.narrowed)
+
     def allow_all(self, resource_type: str, permission: Permission) -> bool:
         """Whether a scope without a search allows it."""
         return permission in self.permissions.get(resource_type, _NOTHING) or permission in self.permissions.get(
@@ -69,7 +75,15 @@ class Scopes:
 
     def allow(self, resource_type: str, permission: Permission) -> bool:
         """Whether it is allowed for some resources at least; `narrowing_of` says for which."""
-        return self.allow_all(resource_type, permission)
+        if self.bound_to_patient and resource_type not in PATIENT_COMPARTMENT:
+            return False
+        return self.allow_all(resource_type, permission) or (
+            bool(self.narrowed) and bool(self.queries(resource_type, permission))
+        )
+
+    def allow_whole(self, resource_type: str, permission: Permission) -> bool:
+        """Whether it is allowed for all resources of the type."""
+        return not self.bound_to_patient and self.allow_all(resource_type, permission)
 
     def queries(self, resource_type: str, permission: Permission) -> tuple[str, ...]:
         """The searches whose matches the permission is for, where no scope gives it for all."""
@@ -103,7 +117,7 @@ class Scopes:
     def require_all(self, resource_type: str, permission: Permission) -> None:
         """As `require`, where what is done cannot be held to a part of the type."""
         self.require(resource_type, permission)
-        if self.bound_to_patient or not self.allow_all(resource_type, permission):
+        if not self.allow_whole(resource_type, permission):
             raise insufficient_for_part(resource_type, permission)
 
 
@@ -162,6 +176,10 @@ def insufficient_for_part(resource_type: str, permission: Permission) -> Refusal
     return _insufficient(
         f"The token allows to {_VERBS[permission]} some {resource_type} only, and this concerns others, too."
     )
+
+
+def insufficient_for_patient() -> Refusal:
+    return _insufficient("The token is about one patient, and this is not; use FHIR, which shows that patient's.")
 
 
 def _insufficient(message: str) -> Refusal:

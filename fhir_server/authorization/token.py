@@ -145,12 +145,9 @@ class TokenVerifier:
         client, patient = claim_of(claims, issuer.client_claim), claim_of(claims, issuer.patient_claim)
         scopes = scopes_of(_scope_text(claim_of(claims, issuer.scope_claim)))
         patient = patient.removeprefix("Patient/") if _is_name(patient) else ""
-        if scopes.bound_to_patient:
-            raise refuse(
-                Category.NOT_ALLOWED,
-                "patient-scope-not-supported",
-                "Tokens with patient/ scopes are not accepted; use one with system/ or user/ scopes.",
-            )
+        if scopes.bound_to_patient and not _is_id(patient):
+            message = "The token has patient/ scopes and does not name the patient that they are about."
+            raise refuse(Category.NOT_ALLOWED, "patient-missing", message)
         return AccessToken(
             tenant_id,
             subject,

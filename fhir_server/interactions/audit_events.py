@@ -93,7 +93,8 @@ class AuditEvents:
 
 def _check_scope(request: FhirRequest) -> None:
     scopes = request.token.scopes
-    if TYPE not in scopes.permissions:
+    scopes.require_all(TYPE, "r" if request.id else "s")
+    if not scopes.names(TYPE):
         scopes.require_business("billing:audit:read")
 
 

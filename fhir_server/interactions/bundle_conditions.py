@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from fhir_server.authorization.narrowing import narrowing_of
 from fhir_server.fhir_request import FhirRequest
 from fhir_server.interactions.bundle_entries import Entry, place_of
 from fhir_server.interactions.bundle_references import conditional_references, replace_references
@@ -103,7 +104,8 @@ async def _match(tx: Transaction, request: FhirRequest, literal: str, place: str
         message = f"Only what this server keeps can be referred to by a search ({kept}); use an identifier for others."
         raise invalid("conditional-reference-type", message, place, "not-supported")
     request.token.scopes.require(resource_type, "s")
-    found = await match_ids(tx, request.context, resource_type, query)
+    within = narrowing_of(request.token, request.base_url, resource_type, "s")
+    found = await match_ids(tx, request.context, resource_type, query, within=within)
     if len(found) != 1:
         message = f"The conditional reference matches {len(found) or 'no'} resources and must match one."
         issue = "multiple-matches" if found else "not-found"

@@ -11,6 +11,7 @@ from http import HTTPStatus
 
 from billing.delete_resource import delete_resource
 from billing.lock_plan import lock_for
+from fhir_server.authorization.guard import require_within
 from fhir_server.fhir_request import FhirRequest, Writing
 from fhir_server.interactions.criteria import condition_of, matched, matching_ids
 from fhir_server.preconditions import precondition_failed
@@ -61,5 +62,6 @@ async def _delete_all(tx: Transaction, request: FhirRequest) -> Answer:
     if await matching_ids(tx, request, MATCHES_MAX + 1) != found:
         raise refuse(Category.UNAVAILABLE, "busy", "What matches is changed at the same time; try again.")
     for resource_id in found:
+        await require_within(tx, request, resource_id)
         await delete_resource(tx, request.context, request.resource_type, resource_id)
     return Answer(HTTPStatus.NO_CONTENT)

@@ -7,6 +7,8 @@ criteria at the same time waits for the lock on them, and then finds what was do
 from __future__ import annotations
 
 from billing.update_resource import locked
+from fhir_server.authorization.guard import require_within
+from fhir_server.authorization.narrowing import narrowing_of
 from fhir_server.fhir_request import FhirRequest, Query, query_of
 from fhir_server.interactions.search import match_ids
 from fhir_server.preconditions import precondition_failed
@@ -34,7 +36,8 @@ def condition_of(request: FhirRequest) -> str:
 async def matching_ids(tx: Transaction, request: FhirRequest, limit: int) -> list[str]:
     """The ids of what matches, in their order, at most `limit`."""
     query = encode_query(criteria_of(request) or [])
-    return await match_ids(tx, request.context, request.resource_type, query, limit=limit)
+    within = narrowing_of(request.token, request.base_url, request.resource_type, "s")
+    return await match_ids(tx, request.context, request.resource_type, query, limit=limit, within=within)
 
 
 async def matching_id(tx: Transaction, request: FhirRequest) -> str | None:
@@ -60,6 +63,7 @@ async def matched(tx: Transaction, request: FhirRequest) -> str | None:
         found = await matching_id(tx, request)
         if found is None:
             return None
+        await require_within(tx, request, found)
         await locked(tx, request.resource_type, found, naming=request.document, context=request.context)
         # Before the lock was held, somebody may have changed it so that it matches no longer.
         if await matching_id(tx, request) == found:

@@ -95,9 +95,9 @@ class History:
 def _types_of_system(request: FhirRequest) -> tuple[str, ...]:
     """The types whose history the token may see."""
     scopes = request.token.scopes
-    types = tuple(name for name in RESOURCE_TYPES if scopes.allow(name, "s"))
+    types = tuple(name for name in RESOURCE_TYPES if scopes.allow_whole(name, "s"))
     if not types:
-        scopes.require(RESOURCE_TYPES[0], "s")
+        scopes.require_all(RESOURCE_TYPES[0], "s")
     return types
 
 

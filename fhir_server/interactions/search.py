@@ -9,11 +9,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from http import HTTPStatus
 
 import msgspec
 
 from billing.context import Context
+from fhir_server.authorization.narrowing import narrowing_of
 from fhir_server.fhir_request import FhirRequest, Query, Reading, take
 from fhir_server.interactions.search_cursor import Cursor, Cursors
 from fhir_server.interactions.search_includes import Included, allowed, cut_off, left_out, read_included
@@ -37,7 +39,7 @@ from mappers.search_query import (
 from mappers.search_subset import summary_of, with_elements
 from storage.search import Anchor, Match, PageWanted, read_ids
 from storage.search_across import MergedPage, read_across
-from storage.search_criteria import EVERYTHING, every
+from storage.search_criteria import EVERYTHING, Criterion, every
 from storage.transaction import Reader
 
 CURSOR = "_cursor"
@@ -73,17 +75,19 @@ class Search:
         searches, applied = self._asked(request, query, asked_at)
         asked, scopes = searches[0], request.token.scopes
         for joined_type in sorted({name for each in searches for name in each.joined_types}):
-            scopes.require(joined_type, "s")
+            # What a chain asks about other resources is an answer about them.
+            scopes.require_all(joined_type, "s")
         wished = list(dict.fromkeys(include for each in searches for include in each.includes))
         includes = allowed(wished, scopes)
         withheld = left_out(wished, includes)
+        within = partial(narrowing_of, request.token, request.base_url)
         after_type, wanted = _pages_wanted(searches, cursor)
         if explains:
             return plan_of(request, _path(request), applied, wanted)
 
         async def reading(reader: Reader) -> Answer:
             page = await read_across(reader, request.tenant.id, wanted, after_type)
-            included = await read_included(reader, request.tenant.id, page.matches, includes)
+            included = await read_included(reader, request.tenant.id, page.matches, includes, within)
             told = [*asked.ignored, *withheld, *([] if included.is_complete else [cut_off()])]
             entries = [*_matches(request, asked, page), *_included(request, asked, included), *_told(told)]
             links = _Links(request, applied, self.cursors, asked_at, text)
@@ -109,12 +113,20 @@ class Search:
             lenient=self.is_lenient if lenient is None else lenient,
         )
         applied += searches[0].applied
+        if request.token.scopes.is_narrowed:
+            searches = [_narrowed(request, each) for each in searches]
         if not request.id:
             return searches, applied
         return [
             replace(each, criterion=every(in_compartment_of(request.id, each.resource_type), each.criterion))
             for each in searches
         ], applied
+
+
+def _narrowed(request: FhirRequest, search: SearchRequest) -> SearchRequest:
+    """The search in the part of the type that the token may search."""
+    narrowing = narrowing_of(request.token, request.base_url, search.resource_type, "s")
+    return search if narrowing is None else replace(search, criterion=every(search.criterion, narrowing))
 
 
 def _types(request: FhirRequest, query: Query) -> tuple[list[str], list[tuple[str, str]]]:
@@ -137,9 +149,18 @@ def _types(request: FhirRequest, query: Query) -> tuple[list[str], list[tuple[st
     return types, [("_type", wanted)]
 
 
-async def match_ids(reader: Reader, context: Context, resource_type: str, query: str, *, limit: int = 2) -> list[str]:
+async def match_ids(
+    reader: Reader,
+    context: Context,
+    resource_type: str,
+    query: str,
+    *,
+    limit: int = 2,
+    within: Criterion | None = None,
+) -> list[str]:
     """The ids of what criteria such as `identifier=http://his|1` match, at most `limit`: for conditional interactions.
 
+    `within` is the part of the type that the token may search.
     Strict whatever the client prefers: to ignore a criterion would change something else than what was meant.
     """
     search = read_search(
@@ -155,7 +176,8 @@ async def match_ids(reader: Reader, context: Context, resource_type: str, query:
         raise invalid("search-not-supported", message, issue="not-supported")
     if search.criterion == EVERYTHING:
         raise invalid("criteria-missing", "The search has no criteria, so that everything matches; send some.")
-    return await read_ids(reader, context.tenant.id, resource_type, search.criterion, limit=limit)
+    criterion = search.criterion if within is None else every(search.criterion, within)
+    return await read_ids(reader, context.tenant.id, resource_type, criterion, limit=limit)
 
 
 def _pages_wanted(searches: Sequence[SearchRequest], cursor: Cursor | None) -> tuple[str, list[PageWanted]]:

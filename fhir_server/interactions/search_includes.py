@@ -5,14 +5,17 @@ https://hl7.org/fhir/R4/search.html#include. Each resource comes once, and only 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
-from fhir_server.authorization.smart_scopes import Scopes
+from fhir_server.authorization.smart_scopes import Permission, Scopes
 from ledger.errors import Category, Problem
 from mappers.search_includes import Include
 from storage.search import Match, PageWanted, read_linked
+from storage.search_criteria import Criterion, every
 from storage.transaction import Reader
+
+Within = Callable[[str, Permission], Criterion | None]
 
 INCLUDED_MAX = 1000
 """Resources that come along with one page."""
@@ -27,15 +30,20 @@ class Included:
 
 
 async def read_included(
-    reader: Reader, tenant_id: str, matches: Sequence[tuple[str, Match]], includes: Sequence[Include]
+    reader: Reader,
+    tenant_id: str,
+    matches: Sequence[tuple[str, Match]],
+    includes: Sequence[Include],
+    within: Within,
 ) -> Included:
+    """What comes along. `within` gives the part of a type that the token has a permission for, or None for all."""
     seen = {(resource_type, match.anchor.id) for resource_type, match in matches}
     found: list[tuple[str, Match]] = []
     newest: dict[str, list[str]] = {}
     for resource_type, match in matches:
         newest.setdefault(resource_type, []).append(match.anchor.id)
     while True:
-        wanted = [_wanted(each, newest[each.begins_at]) for each in includes if newest.get(each.begins_at)]
+        wanted = [_wanted(each, newest[each.begins_at], within) for each in includes if newest.get(each.begins_at)]
         if not wanted:
             return Included(found)
         newest = {}
@@ -52,9 +60,11 @@ async def read_included(
         includes = [each for each in includes if each.iterates]
 
 
-def _wanted(include: Include, ids: list[str]) -> PageWanted:
+def _wanted(include: Include, ids: list[str], within: Within) -> PageWanted:
+    permissions: tuple[Permission, ...] = ("r", "s") if include.is_reverse else ("r",)
+    parts = [part for each in permissions if (part := within(include.finds, each)) is not None]
     # What is on the page already may be among what is found, and is not to crowd out the rest.
-    return PageWanted(include.finds, include.criterion(ids), (), 2 * INCLUDED_MAX)
+    return PageWanted(include.finds, every(include.criterion(ids), *parts), (), 2 * INCLUDED_MAX)
 
 
 def allowed(includes: Iterable[Include], scopes: Scopes) -> list[Include]:

@@ -13,6 +13,7 @@ from typing import Any
 from billing.lock_plan import lock_for
 from billing.unique_identifiers import owners_of
 from fhir_server.access_log import log_write
+from fhir_server.authorization.guard import guarded_reading, guarded_writing
 from fhir_server.fhir_request import FhirRequest, Writing
 from fhir_server.idempotency import hash_of, once, require_key
 from fhir_server.interactions.bundle_conditions import refuse_changed_matches, rename, replace_conditions
@@ -96,9 +97,11 @@ def _check(entry: Entry, plan: _Plan) -> None:
     if route.operation is not None and route.operation.needs_idempotency_key:
         require_key(request)
         plan.hashes[entry.index] = hash_of(request)
-    look = route.writes or route.reads
-    assert look is not None, "read_entry refuses other routes"
-    plan.actions[entry.index] = look(request)
+    if route.writes is not None:
+        plan.actions[entry.index] = guarded_writing(route, request, route.writes(request))
+    else:
+        assert route.reads is not None, "read_entry refuses other routes"
+        plan.actions[entry.index] = guarded_reading(route, request, route.reads(request))
 
 
 def _repeated(entries: list[Entry]) -> list[Problem]:
@@ -190,7 +193,7 @@ async def _answer(tx: Transaction, entry: Entry, plan: _Plan, existing: dict[int
         return answer_of_change(await as_existing(tx, entry.request.resource_type, found))
     action = plan.actions[entry.index]
     if entry.route.reads is not None and entry.request.query is not entry.query_as_asked:
-        action = entry.route.reads(entry.request)
+        action = guarded_reading(entry.route, entry.request, entry.route.reads(entry.request))
     if entry.index in plan.hashes:
         return await once(tx, entry.request, plan.hashes[entry.index], action)
     return await action(tx)

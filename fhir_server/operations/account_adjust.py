@@ -56,7 +56,7 @@ OPERATION = Operation(
 def account_adjust(request: FhirRequest) -> Writing:
     values = read_parameters(request, OPERATION)
     if values["type"] in BY_CREDIT_NOTE:
-        request.token.scopes.require("Invoice", "c")
+        request.token.scopes.require_all("Invoice", "c")
     _invoice_id(request, values["invoice"])
 
     async def writing(tx: Transaction) -> Answer:

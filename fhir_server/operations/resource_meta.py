@@ -52,9 +52,10 @@ def labels_in_use(request: FhirRequest) -> Reading:
     """Of all current resources of the type in the URL, or of those types that the token may search."""
     read_parameters(request, OPERATION)
     scopes = request.token.scopes
-    types = [request.resource_type] if request.resource_type else [each for each in MAPPERS if scopes.allow(each, "s")]
-    if not types:
-        scopes.require(next(iter(MAPPERS)), "s")
+    own = [request.resource_type] if request.resource_type else []
+    types = own or [each for each in MAPPERS if scopes.allow_whole(each, "s")]
+    for each in types or [next(iter(MAPPERS))]:
+        scopes.require_all(each, "s")
 
     async def reading(reader: Reader) -> Answer:
         return Answer(HTTPStatus.OK, meta_answer(_meta_of(await read_labels(reader, request.tenant.id, types))))

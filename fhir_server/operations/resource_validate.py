@@ -128,7 +128,8 @@ def _check_mode(request: FhirRequest, mode: str) -> None:
     if (mode == "create") == bool(request.id):
         message = "create is asked of [type]/$validate, update and delete of [type]/[id]/$validate."
         raise invalid("validate-mode", message, "Parameters.parameter", "value")
-    request.token.scopes.require(request.resource_type, _WRITES[mode][1])
+    # What would become of a write is an answer about what is there.
+    request.token.scopes.require_all(request.resource_type, _WRITES[mode][1])
 
 
 async def _try(service: Service, request: FhirRequest, mode: str) -> None:

@@ -62,7 +62,7 @@ def subscription_events(request: FhirRequest) -> Reading:
         )
         if content != "empty":
             for resource_type in sorted({event.resource_type for event in events}):
-                request.token.scopes.require(resource_type, "r")
+                request.token.scopes.require_all(resource_type, "r")
         told = told_of(request.base_url, state)
         body = notification(told, "query-event", datetime.now(UTC), content=content, events=events)
         return Answer(HTTPStatus.OK, body)

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from fhir_server.authorization.smart_scopes import Permission, Scopes
+from fhir_server.authorization.smart_scopes import Permission, Scopes, insufficient_for_patient
 from fhir_server.rest.documents import Document, NoFilter
 from fhir_server.rest.request import Reading, RestRequest, Writing
 from storage.transaction import Database
@@ -63,7 +63,10 @@ class RestRoute:
 
     def check_scopes(self, scopes: Scopes) -> None:
         for resource_type, permission in self.needs:
-            scopes.require(resource_type, permission)
+            # Lists and reports are of all that there is.
+            scopes.require_all(resource_type, permission)
+        if scopes.bound_to_patient:
+            raise insufficient_for_patient()
         if self.business_scope:
             scopes.require_business(self.business_scope)
         if self.any_scope:

@@ -57,11 +57,11 @@ async def test_a_tenant_without_a_licence_is_403_before_any_data_is_looked_at(se
             assert (answer.status_code, codes_of(body(answer))) == (403, ["MODULE_NOT_ACTIVE"])
 
 
-async def test_a_token_bound_to_a_patient_gets_nothing(hospital: Hospital) -> None:
+async def test_a_token_bound_to_a_patient_that_it_does_not_name_gets_nothing(hospital: Hospital) -> None:
     token = hospital.server.token(hospital.tenant_id, "patient/*.cruds system/*.cruds")
     async with hospital.server.client(token) as http:
         answer = await http.get("Account")
-    assert (answer.status_code, codes_of(body(answer))) == (403, ["patient-scope-not-supported"])
+    assert (answer.status_code, codes_of(body(answer))) == (403, ["patient-missing"])
 
 
 CALLS = {

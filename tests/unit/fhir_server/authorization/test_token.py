@@ -181,9 +181,11 @@ async def test_what_is_no_token_is_refused(verifier: TokenVerifier, text: str) -
     assert (await refused(verifier, text)).category is Category.UNAUTHENTICATED
 
 
-async def test_a_token_bound_to_a_patient_is_refused_as_a_whole(verifier: TokenVerifier, tmp_path: Path) -> None:
+async def test_a_token_with_patient_scopes_names_the_patient(verifier: TokenVerifier, tmp_path: Path) -> None:
+    found = await verifier.verify(token(tmp_path, scope="patient/*.rs", patient="Patient/p1"))
+    assert (found.patient, found.scopes.bound_to_patient) == ("p1", True)
     refusal = await refused(verifier, token(tmp_path, scope="system/*.cruds patient/*.rs"))
-    assert (refusal.category, refusal.code) == (Category.NOT_ALLOWED, "patient-scope-not-supported")
+    assert (refusal.category, refusal.code) == (Category.NOT_ALLOWED, "patient-missing")
 
 
 async def test_without_keys_no_token_is_accepted(tmp_path: Path) -> None:
