@@ -18,7 +18,7 @@ async def approve_adjustment(tx: Transaction, context: Context, adjustment_id: s
     refuse_approver(adjustment, locked.decisions, context.actor)
     refuse_unless(locked.status, PENDING, "adjustment")
     status = status_after_approval(adjustment, locked.decisions, WHEN_APPROVED)
-    decided = decide(tx, locked, APPROVED, status)
+    decided = decide(tx, locked, context.actor, APPROVED, status)
     if status != WHEN_APPROVED:
         return AppliedAdjustment(adjustment, decided, [], ())
     found = await adjustable(tx, adjustment.account_id, adjustment.invoice_id)

@@ -16,7 +16,7 @@ async def approve_refund(tx: Transaction, context: Context, refund_id: str) -> L
     refuse_approver(locked.refund, locked.decisions, context.actor)
     refuse_unless(locked.status, PENDING, "refund")
     status = status_after_approval(locked.refund, locked.decisions, WHEN_APPROVED)
-    locked.decide(tx, APPROVED, status)
+    locked.decide(tx, context.actor, APPROVED, status)
     if status == WHEN_APPROVED:
         hold(tx, locked.refund, -locked.refund.amount_minor)
         issue(tx, context, locked)

@@ -19,7 +19,7 @@ async def fail_refund(tx: Transaction, context: Context, refund_id: str, *, reas
     for entry_id, entry in await journal.standing(tx, SOURCE, [refund_id], KIND_APPROVED):
         on = max(context.today(tx.now), entry.effective_at)
         journal.append(tx, reversal(entry, entry_id, effective_at=on, kind=KIND_FAILED, reason=reason))
-    locked.decide(tx, FAILED, FAILED, reason=reason)
+    locked.decide(tx, context.actor, FAILED, FAILED, reason=reason)
     locked.show_refunded(-locked.refund.amount_minor)
     locked.payment.record(tx, REFUND_FAILED)
     return locked

@@ -21,9 +21,9 @@ async def locked_adjustment(tx: Transaction, adjustment_id: str) -> AppliedAdjus
 
 
 def decide(
-    tx: Transaction, locked: AppliedAdjustment, decision: str, status: str, *, reason: str | None = None
+    tx: Transaction, locked: AppliedAdjustment, actor: str, decision: str, status: str, *, reason: str | None = None
 ) -> list[Decision]:
-    """Write down what the actor has decided; all that is decided of it by now."""
-    made = Decision(decision, status, tx.actor, tx.next_instant(), reason)
+    """Write down what somebody has decided; all that is decided of it by now."""
+    made = Decision(decision, status, actor, tx.next_instant(), reason)
     decisions.insert(tx, adjustments.SUBJECT, locked.adjustment.id, len(locked.decisions) + 1, made)
     return [*locked.decisions, made]

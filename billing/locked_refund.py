@@ -23,10 +23,17 @@ class LockedRefund:
         return status_of(self.refund, self.decisions, WHEN_APPROVED)
 
     def decide(
-        self, tx: Transaction, decision: str, status: str, *, reason: str | None = None, method: str | None = None
+        self,
+        tx: Transaction,
+        actor: str,
+        decision: str,
+        status: str,
+        *,
+        reason: str | None = None,
+        method: str | None = None,
     ) -> None:
-        """Write down what the actor has decided."""
-        made = Decision(decision, status, tx.actor, tx.next_instant(), reason, method)
+        """Write down what somebody has decided."""
+        made = Decision(decision, status, actor, tx.next_instant(), reason, method)
         self.decisions.append(made)
         decisions.insert(tx, refunds.SUBJECT, self.refund.id, len(self.decisions), made)
 

@@ -22,17 +22,12 @@ async def pay_refund(tx: Transaction, context: Context, refund_id: str, *, metho
         refuse_method(method)
     locked = await locked_refund(tx, refund_id)
     refuse_unless(locked.status, APPROVED, "refund")
-    refund = locked.refund
-    lying = [each for each in await journal.holdings(tx, refund.payment_id) if each.ledger_account in _ASSETS]
-    chosen = method or refund.method
+    lying = [each for each in await journal.holdings(tx, locked.refund.payment_id) if each.ledger_account in _ASSETS]
+    chosen = method or locked.refund.method
     asset = ASSET_OF_METHOD[chosen] if chosen else _where_most_lies(lying)
-    own = next(
-        (each for each in lying if (each.ledger_account, each.amount_minor >= refund.amount_minor) == (asset, True)),
-        None,
-    )
-    drawer = drawer_of(asset) if own is None else own.detail
-    journal.append(tx, paid_entry(refund, asset, drawer, from_payment=own is not None, on=context.today(tx.now)))
-    locked.decide(tx, PAID, PAID, method=chosen)
+    drawer = next((each.detail for each in lying if each.ledger_account == asset), drawer_of(asset))
+    journal.append(tx, paid_entry(locked.refund, asset, drawer, context.today(tx.now)))
+    locked.decide(tx, context.actor, PAID, PAID, method=chosen)
     return locked
 
 

@@ -108,7 +108,7 @@ async def _free(tx: Transaction, context: Context, request: RefundRequest, locke
 
 def _most_free(free: dict[Owner, int]) -> tuple[Owner | None, int]:
     """Where most of the money lies: it may be several accounts', and a refund goes to one owner."""
-    return max(free.items(), key=lambda item: item[1], default=(None, 0))
+    return max(free.items(), key=lambda item: (item[1], item[0].account_id or item[0].payer or ""), default=(None, 0))
 
 
 def _not_unapplied(free: Money, *, is_all: bool) -> Refusal:

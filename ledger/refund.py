@@ -52,11 +52,9 @@ def approved_entry(refund: Refund, on: date) -> JournalEntry:
     )
 
 
-def paid_entry(
-    refund: Refund, asset: LedgerAccount, drawer: str | None, *, from_payment: bool, on: date
-) -> JournalEntry:
-    """2300 -> the asset account that it is paid from. `from_payment`: the payment's own money lies there."""
-    paid = Posting(asset, -refund.amount_minor, payment_id=refund.payment_id if from_payment else None, detail=drawer)
+def paid_entry(refund: Refund, asset: LedgerAccount, drawer: str | None, on: date) -> JournalEntry:
+    """2300 -> the asset account that it is paid from: the house's money by then, not that payment's."""
+    paid = Posting(asset, -refund.amount_minor, detail=drawer)
     return _entry(KIND_PAID, refund, on, _payable(refund, refund.amount_minor), paid)
 
 

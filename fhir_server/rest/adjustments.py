@@ -120,7 +120,7 @@ def approve(request: RestRequest) -> Writing:
 
 def reject(request: RestRequest) -> Writing:
     reason = request.sent(ReasonRequest).reason
-    return _deciding(lambda tx: reject_adjustment(tx, request.id, reason=reason))
+    return _deciding(lambda tx: reject_adjustment(tx, request.context, request.id, reason=reason))
 
 
 def get_adjustment(request: RestRequest) -> Reading:

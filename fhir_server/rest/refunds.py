@@ -128,7 +128,7 @@ def approve(request: RestRequest) -> Writing:
 
 def reject(request: RestRequest) -> Writing:
     reason = request.sent(ReasonRequest).reason
-    return _deciding(lambda tx: reject_refund(tx, request.id, reason=reason))
+    return _deciding(lambda tx: reject_refund(tx, request.context, request.id, reason=reason))
 
 
 def pay(request: RestRequest) -> Writing:

@@ -34,6 +34,7 @@ from mappers.r4.json_text import decode
 from storage.resource_versions import read_latest
 from storage.tables import metadata
 from storage.transaction import Database, Transaction
+from tests.acceptance import approval_requests
 from tests.acceptance.documents import KEY_SYSTEM, Document
 from tests.acceptance.payment_requests import perform_on_payment
 from tests.acceptance.price_lists import publish
@@ -59,6 +60,9 @@ class Request:
     async def perform(self, tx: Transaction, context: Context) -> Answer:
         resource_type, _, resource_id = self.type_or_id.partition("/")
         content = deepcopy(self.content)  # commands use their documents up
+        if self.operation in approval_requests.OPERATIONS:
+            made = await approval_requests.perform_approval(tx, context, self.operation, self.type_or_id, content)
+            return {"changes": [[made[0], made[1], 0, made[2]]], "content": [None], "replayed": False}
         match self.operation:
             case "create":
                 return _answer(await create_resource(tx, context, resource_type, content))

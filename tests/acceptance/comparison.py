@@ -8,9 +8,10 @@ from tests.acceptance.books import Reader
 from tests.acceptance.reference_model import BALANCES, ReferenceModel
 
 _BALANCES = (
-    "SELECT account_id, unbilled, billed_patient, billed_payer, unapplied FROM billing.account_balance"
-    " WHERE tenant_id = %s AND held = 0 AND refund_payable = 0"
+    "SELECT account_id, unbilled, billed_patient, billed_payer, unapplied, refund_payable FROM billing.account_balance"
+    " WHERE tenant_id = %s"
 )
+_HELD = "SELECT account_id, held FROM billing.account_balance WHERE tenant_id = %s AND held <> 0"
 _TRIAL_BALANCE = (
     "SELECT ledger_account, currency, sum(amount_minor)::bigint FROM billing.posting WHERE tenant_id = %s"
     " GROUP BY ledger_account, currency HAVING sum(amount_minor) <> 0"
@@ -42,6 +43,7 @@ def compare(reader: Reader, tenant_id: str, model: ReferenceModel) -> None:
     stored = {row[0]: dict(zip(BALANCES.values(), row[1:], strict=True)) for row in rows(_BALANCES)}
     assert stored == {id_: model.balances(id_) for id_ in model.accounts}
     assert stored == {id_: model.balances_by_resources(id_) for id_ in model.accounts}
+    assert dict(rows(_HELD)) == {id_: held for id_ in model.accounts if (held := model.held(id_))}
     trial_balance = {(code, currency): amount for code, currency, amount in rows(_TRIAL_BALANCE)}
     assert trial_balance == {key: amount for key, amount in model.ledger.items() if amount}
     assert {row[0]: row[1:] for row in rows(_CHARGES)} == {

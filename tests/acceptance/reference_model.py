@@ -6,11 +6,11 @@ with it and leaves the model as it was. Balances are known twice: as sums of wha
 resources say.
 """
 
+from tests.acceptance.reference.approvals import Approvals
 from tests.acceptance.reference.books import BALANCES, Fields, Refused
-from tests.acceptance.reference.payments import Payments
 
 __all__ = ["BALANCES", "Fields", "ReferenceModel", "Refused"]
 
 
-class ReferenceModel(Payments):
-    """Accounts, charges, invoices and payments of one tenant, each part in a file of `reference/`."""
+class ReferenceModel(Approvals):
+    """Accounts, charges, invoices, payments and what is approved of one tenant, each part in a file of `reference/`."""

@@ -23,6 +23,7 @@ from hypothesis.stateful import initialize, rule, run_state_machine_as_test
 from fhir_server.seal_keys import SealKeys
 from storage.transaction import Database
 from tests.acceptance import documents
+from tests.acceptance.approval_steps import ApprovalSteps, approval_limits
 from tests.acceptance.books import Answer, Reader, Request, pay
 from tests.acceptance.documents import Document
 from tests.acceptance.drawing import CURRENCIES, PATIENTS, PAYERS, amounts, days_ago, often, rarely
@@ -56,18 +57,20 @@ REQUESTS = (
     *("bill", "pay", "pay", "pay", "receive", "notify", "cancel", "issue", "capture", "capture_priced"),
     *("change_charge", "draft_invoice", "change_draft", "edit_what_is_issued", "change_payment"),
     *("allocate", "deallocate", "reverse"),
+    *("refund", "refund", "decide_refund", "decide_refund", "adjust", "decide_adjustment", "expect_loss", "recover"),
     *("repeat", "replay", "put_back", "ask_for_other_days", "administer", "seal"),
     *("publish_prices", "settle_waiting"),
 )
 
 
-class LedgerMachine(PaymentSteps, PriceSteps):
+class LedgerMachine(ApprovalSteps, PaymentSteps, PriceSteps):
     """One example is the life of one tenant."""
 
     @initialize(terms=st.sampled_from([0, 30]), holds=often, currency=st.sampled_from(CURRENCIES))
     def begin(self, terms: int, holds: bool, currency: str) -> None:
         model = ReferenceModel(terms_days=terms, holds_unpriced=holds)
-        self.begin_with(model, payment_terms_days=str(terms), unpriced_charge="hold" if holds else "refuse")
+        limits = approval_limits()
+        self.begin_with(model, payment_terms_days=str(terms), unpriced_charge="hold" if holds else "refuse", **limits)
         for patient, of in ((PATIENTS[0], "AFN"), (PATIENTS[1], currency)):
             self._open({"subject": patient, "currency": of, "status": "active"}, None)
 

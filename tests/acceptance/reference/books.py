@@ -9,7 +9,13 @@ from typing import Any
 Fields = dict[str, Any]
 
 TENANT_CURRENCY = "AFN"
-BALANCES = {1150: "unbilled", 1100: "billed_patient", 1110: "billed_payer", 2100: "unapplied"}
+BALANCES = {
+    1150: "unbilled",
+    1100: "billed_patient",
+    1110: "billed_payer",
+    2100: "unapplied",
+    2300: "refund_payable",
+}
 OWED_TO_US = (1150, 1100, 1110)
 ASSETS = {"cash": 1010, "bank-transfer": 1020, "card": 1030, "mobile-money": 1030, "cheque": 1030, "other": 1030}
 BUCKETS = ((0, "current"), (30, "1-30"), (60, "31-60"), (90, "61-90"), (120, "91-120"))
@@ -41,6 +47,7 @@ class Books:
         self.invoices: dict[str, Fields] = {}
         self.payments: dict[str, Fields] = {}
         self.notices: dict[str, Fields] = {}
+        self.refunds: dict[str, Fields] = {}
         self.charge_keys: dict[str, tuple[str, Fields]] = {}
         self.receipts: dict[str, tuple[str, Fields]] = {}
         self.holds: dict[str, str] = {}
@@ -76,6 +83,9 @@ class Books:
             "billed_patient": sum(amount for payer, amount in due if payer is None),
             "billed_payer": sum(amount for payer, amount in due if payer is not None),
             "unapplied": sum(p["rest"].get(account, 0) for p in self.payments.values()),
+            "refund_payable": sum(
+                r["amount"] for r in self.refunds.values() if (r["owner"], r["status"]) == (account, "approved")
+            ),
         }
 
     def aging(self, account: str, on: date) -> dict[str, int]:

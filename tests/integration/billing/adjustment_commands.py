@@ -43,7 +43,9 @@ async def approve(hospital: Hospital, made: AppliedAdjustment, by: str) -> Appli
 
 
 async def reject(hospital: Hospital, made: AppliedAdjustment, by: str = "chief") -> AppliedAdjustment:
-    return await as_actor(hospital, by, lambda tx, _: reject_adjustment(tx, made.adjustment.id, reason="no"))
+    return await as_actor(
+        hospital, by, lambda tx, context: reject_adjustment(tx, context, made.adjustment.id, reason="no")
+    )
 
 
 async def provide(hospital: Hospital, account: Document, amount: str, currency: str = "AFN") -> AppliedAdjustment:

@@ -41,7 +41,7 @@ async def approve(hospital: Hospital, made: LockedRefund, by: str) -> LockedRefu
 
 
 async def reject(hospital: Hospital, made: LockedRefund, by: str = "chief") -> LockedRefund:
-    return await as_actor(hospital, by, lambda tx, _: reject_refund(tx, made.refund.id, reason="no"))
+    return await as_actor(hospital, by, lambda tx, context: reject_refund(tx, context, made.refund.id, reason="no"))
 
 
 async def pay(

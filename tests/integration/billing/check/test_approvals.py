@@ -99,6 +99,50 @@ ADJUSTMENTS = [
         " VALUES (%(tenant)s, 'new', 'AFN', 5, 'x', 'x', now(), 0, 5, 10, 30, 'write-off', %(account)s)",
         "adjustment-booking-wrong",
     ),
+    Planted(
+        "an entry of a write-off removed with its postings",
+        "WITH e AS (DELETE FROM billing.journal_entry WHERE tenant_id = %(tenant)s AND source_id = %(written_off)s"
+        " RETURNING entry_id)"
+        " DELETE FROM billing.posting AS p USING e WHERE p.tenant_id = %(tenant)s AND p.entry_id = e.entry_id",
+        "adjustment-booking-wrong balance-stale invoice-settlement-wrong invoice-status-wrong",
+    ),
+    Planted(
+        "a write-off that says it went elsewhere",
+        "UPDATE billing.adjustment_part SET invoice_id = %(new)s"
+        " WHERE tenant_id = %(tenant)s AND adjustment_id = %(written_off)s",
+        "adjustment-booking-wrong",
+    ),
+    Planted(
+        "a credit note that is another's",
+        "UPDATE billing.adjustment_part SET credit_note_id = %(new)s"
+        " WHERE tenant_id = %(tenant)s AND adjustment_id = %(courtesy)s",
+        "adjustment-booking-wrong",
+    ),
+    Planted(
+        "a write-off that says it was one of a contract",
+        "UPDATE billing.adjustment SET type = 'contractual' WHERE tenant_id = %(tenant)s AND id = %(written_off)s",
+        "adjustment-booking-wrong",
+    ),
+    Planted(
+        "a provision of another amount",
+        "UPDATE billing.adjustment SET amount_minor = 401 WHERE tenant_id = %(tenant)s AND id = %(provided)s",
+        "adjustment-booking-wrong",
+    ),
+    Planted(
+        "a recovery of another payment",
+        "UPDATE billing.adjustment SET payment_id = %(payment)s WHERE tenant_id = %(tenant)s AND id = %(recovered)s",
+        "adjustment-booking-wrong",
+    ),
+    Planted(
+        "an adjustment that went through without its approval",
+        "DELETE FROM billing.decision WHERE tenant_id = %(tenant)s AND subject_id = %(approved_off)s",
+        "adjustment-booking-wrong",
+    ),
+    Planted(
+        "a write-off that needed an approval and says it did not",
+        "UPDATE billing.adjustment SET approvals_needed = 0 WHERE tenant_id = %(tenant)s AND id = %(approved_off)s",
+        "approvals-lacking decisions-broken",
+    ),
 ]
 
 PLANTED = [*REFUNDS, *ADJUSTMENTS]
