@@ -18,6 +18,7 @@ from fhir_server.commands.seal import seal
 from fhir_server.commands.serve import serve
 from fhir_server.commands.settings import settings
 from fhir_server.commands.setup_database import setup_database
+from fhir_server.commands.subscriptions import subscriptions
 from fhir_server.commands.tax_rules import tax_rules
 from fhir_server.commands.tenants import tenants
 from fhir_server.commands.test import PASS_EVERYTHING_ON, test
@@ -33,6 +34,7 @@ cli = typer.Typer(
 cli.command()(serve)
 cli.command()(token)
 cli.add_typer(tenants, name="tenants")
+cli.add_typer(subscriptions, name="subscriptions")
 cli.add_typer(price_lists, name="price-lists")
 cli.add_typer(clients, name="clients")
 cli.command("rotate-key")(rotate_key)

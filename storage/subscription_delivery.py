@@ -71,7 +71,8 @@ _FAILED = Statement(
 )
 _STATUS = Statement(
     "UPDATE billing.subscription_state AS s SET status = $3, revision = $4::bigint, failures = 0,"
-    " due_at = CASE WHEN s.paused OR $3 <> 'active' THEN NULL WHEN s.last_number > s.sent_number OR $5::boolean"
+    " due_at = CASE WHEN s.paused OR $3 NOT IN ('requested', 'active') THEN NULL"
+    " WHEN $3 = 'requested' OR s.last_number > s.sent_number OR $5::boolean"
     " THEN statement_timestamp() END, ends_at = CASE WHEN $3 = 'off' THEN NULL ELSE s.ends_at END"
     " WHERE s.tenant_id = $1 AND s.id = $2"
 )

@@ -40,6 +40,24 @@ _STATE = Statement(
 )
 
 
+_PAUSE = Statement(
+    "UPDATE billing.subscription_state SET paused = true, due_at = NULL WHERE tenant_id = $1 AND id = $2"
+)
+_DUE_NOW = (
+    "CASE WHEN s.status IN ('requested', 'active') AND r.channel_type = 'rest-hook' THEN statement_timestamp() END"
+)
+_RESUME = Statement(
+    f"UPDATE billing.subscription_state AS s SET paused = false, failures = 0, due_at = {_DUE_NOW}"
+    " FROM billing.subscription AS r"
+    " WHERE s.tenant_id = $1 AND s.id = $2 AND r.tenant_id = s.tenant_id AND r.id = s.id"
+)
+_REPLAY = Statement(
+    "UPDATE billing.subscription_state AS s SET sent_number = $3::bigint - 1, failures = 0,"
+    f" due_at = CASE WHEN s.paused THEN NULL ELSE {_DUE_NOW} END FROM billing.subscription AS r"
+    " WHERE s.tenant_id = $1 AND s.id = $2 AND r.tenant_id = s.tenant_id AND r.id = s.id"
+)
+
+
 class DeliveryState(NamedTuple):
     """How far a subscription was told; its row is locked."""
 
@@ -105,3 +123,18 @@ def change(
         due_at,
         forgets_failures,
     )
+
+
+def pause(tx: Transaction, subscription_id: str) -> None:
+    tx.tells_subscribers = True
+    tx.send(_PAUSE, tx.tenant_id, subscription_id)
+
+
+def resume(tx: Transaction, subscription_id: str) -> None:
+    tx.tells_subscribers = True
+    tx.send(_RESUME, tx.tenant_id, subscription_id)
+
+
+def replay(tx: Transaction, subscription_id: str, first: int) -> None:
+    tx.tells_subscribers = True
+    tx.send(_REPLAY, tx.tenant_id, subscription_id, first)

@@ -14,6 +14,7 @@ from fhir_server.rest import (
     provisions,
     recoveries,
     refunds,
+    subscriptions,
     tax_rules,
     tenant_settings,
     transfers,
@@ -36,5 +37,6 @@ ROUTES: tuple[RestRoute, ...] = (
     *transfers.ROUTES,
     *trial_balance.ROUTES,
     *charge_worklists.ROUTES,
+    *subscriptions.ROUTES,
     *payment_worklists.ROUTES,
 )
