@@ -71,12 +71,20 @@ class ServerProcess:
         for worker in self._workers()[:1]:
             os.kill(worker, signal.SIGKILL)
 
+    def kill_dispatcher(self) -> None:
+        for dispatcher in self._children(b"subscriptions")[:1]:
+            os.kill(dispatcher, signal.SIGKILL)
+
     def kill_postgres(self) -> None:
         pid_file = PidFile.read(EmbeddedPostgres(self.data_dir).cluster)
         if pid_file is not None:
             os.kill(pid_file.pid, signal.SIGKILL)
 
     def _workers(self) -> list[int]:
+        return self._children(b"fhir_server.worker")
+
+    def _children(self, module: bytes) -> list[int]:
+        """The processes that run a module; their arguments are separated by NUL."""
         assert self.process is not None
         children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
-        return [int(pid) for pid in children if b"fhir_server.worker" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+        return [int(pid) for pid in children if module in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")]
