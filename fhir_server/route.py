@@ -122,6 +122,8 @@ def _shape(segments: list[str]) -> str:
             return f"{first}/[id]"
         case [first, second, third] if second:
             return f"{first}/[id]/{third}"
+        case [first, second, third, "_search"] if second:
+            return f"{first}/[id]/{third}/_search"
         case [first, second, "_history", fourth] if second and fourth:
             return f"{first}/[id]/_history/[vid]"
         case [first, second, "_history", fourth, fifth] if second and fourth and fifth[:1] == "$":

@@ -141,6 +141,7 @@ def route_table(
 ) -> RouteTable:
     """The table, with the interactions that have settings of their own."""
     searches: dict[str, Any] = {"interaction": "search-type", "types": TYPES, "needs": (("", "s"),), "reads": search}
+    of_patients = searches | {"types": tuple(PATIENT_COMPARTMENT)}
     validation: dict[str, Any] = {"serves": resource_validate.resource_validate}
     binding: dict[str, Any] = {"serves": subscription_binding_token.subscription_binding_token}
     return RouteTable(
@@ -148,8 +149,12 @@ def route_table(
             Route(method="POST", path="", interaction="transaction", body="json", serves=bundle),
             Route(method="GET", path="[type]", **searches),
             Route(method="POST", path="[type]/_search", body="form", **searches),
-            Route(method="GET", path="Patient/[id]/[type]", **(searches | {"types": tuple(PATIENT_COMPARTMENT)})),
+            Route(method="GET", path="Patient/[id]/[type]", **of_patients),
+            Route(method="POST", path="Patient/[id]/[type]/_search", body="form", **of_patients),
             Route(method="GET", path="Patient/[id]/*", interaction="search-compartment", reads=search),
+            Route(
+                method="POST", path="Patient/[id]/_search", interaction="search-compartment", body="form", reads=search
+            ),
             # What the token may search of it, is searched.
             Route(method="GET", path="", interaction="search-system", reads=search),
             Route(method="POST", path="_search", interaction="search-system", body="form", reads=search),

@@ -39,7 +39,7 @@ _PATH = re.compile(
     rf"(?<!/v1/)(?:{'|'.join(NAMED_ROOTS)})/[\w./-]*|[A-Za-z_.-]+\.(?:toml|lock|yaml)|\.ci/run|Dockerfile"
 )
 # How-to's say which files to make.
-_TO_BE_MADE = re.compile(r"remind|write_off|write-off|patch\.py|NAME|0002_")
+_TO_BE_MADE = re.compile(r"remind|write_off|write-off|NAME|0002_")
 
 
 def text_of(name: str) -> str:

@@ -115,6 +115,21 @@ async def test_a_compartment_has_what_is_the_patients_own(hospital: Hospital) ->
     assert found(included) == [name(charge), name(account)]
 
 
+async def test_a_compartment_is_searched_by_a_form_as_well(hospital: Hospital) -> None:
+    account = await hospital.account()
+    charge = await hospital.charge(account)
+    await hospital.create({"resourceType": "Account", "status": "active", "subject": [{"reference": "Patient/p2"}]})
+    one = await hospital.http.post("Patient/p1/Account/_search", data={"status": "active"})
+    assert (one.status_code, found(body(one))) == (200, [name(account)])
+    # What the links lead to is asked by GET.
+    assert links(body(one))["self"] == f"{BASE}/Patient/p1/Account?status=active"
+    every = await hospital.http.post("Patient/p1/_search?_type=Account", data={"_count": "5"})
+    assert found(body(every)) == [name(account)]
+    assert sorted(found(body(await hospital.http.post("Patient/p1/_search")))) == sorted(map(name, [account, charge]))
+    assert (await hospital.http.post("Patient/p1/PaymentNotice/_search")).status_code == 404
+    assert (await hospital.http.get("Patient/p1/Account/_search")).status_code == 405
+
+
 async def test_parameters_that_all_types_have_apply_to_all(hospital: Hospital) -> None:
     await some_of_each(hospital)
     bundle = body(await hospital.http.get("?_type=ChargeItem,Invoice&patient=p1&status=draft"))

@@ -91,6 +91,7 @@ def test_a_path_that_leads_nowhere_is_not_found(path: str, code: str) -> None:
         ("DELETE", "StructureDefinition", "GET, HEAD"),
         ("GET", "Invoice/1/$issue", "POST"),
         ("PUT", "", "GET, HEAD, POST"),
+        ("GET", "Patient/1/Invoice/_search", "POST"),
     ],
 )
 def test_a_method_that_is_not_possible_is_told_from_a_path_that_is_not_there(
