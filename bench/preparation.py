@@ -9,6 +9,8 @@ from bench import works
 from billing.context import Context
 from billing.create_resource import create_resource
 from billing.tenants import add_tenant
+from fhir_server.demo_tariff import publish_tariff
+from ledger.price_list import Price
 from ledger.tenant import Tenant
 from mappers.r4.json_text import decode, encode
 from storage.transaction import Database, Transaction
@@ -28,6 +30,11 @@ async def _fill(database: Database, base_url: str) -> None:
     tenant = Tenant(works.TENANT, "Bench", "AF", "AFN", "Asia/Kabul")
     await add_tenant(database, tenant)
     context = Context(tenant, "bench", "bench", base_url)
+    prices = [
+        Price(system=works.CODES, code=f"service-{number}", currency=tenant.currency, amount_minor=1000 + number)
+        for number in range(works.PRICES)
+    ]
+    await publish_tariff(database, tenant, prices, "bench")
     for number in range(works.ACCOUNTS):
         await database.run(tenant.id, "bench", _Account(context, number).put)
 

@@ -11,6 +11,7 @@ TENANT = "bench"
 ACCOUNTS = 200
 CHARGES_OF_AN_ACCOUNT = 10
 INVOICES_OF_AN_ACCOUNT = 4
+CODES = "urn:example:tariff"
 HUGE = 9_000_000
 """What the invoices that the payments go to are about, in whole units: more than a run can pay."""
 
@@ -38,6 +39,11 @@ class Work:
     """How many requests of a work that changes nothing the reference goes through in turn."""
 
 
+PRICES = 2000
+"""How many codes the price list of the tenant has."""
+CHARGES_OF_A_BUNDLE = 100
+
+
 def account(number: int) -> str:
     return f"account-{number % ACCOUNTS}"
 
@@ -59,6 +65,15 @@ def charge_document(number: int) -> dict[str, Any]:
         "overrideReason": "tariff",
         "account": [{"reference": f"Account/{account(number)}"}],
     }
+
+
+def coded_charge_document(number: int) -> dict[str, Any]:
+    """A charge that says what was done, and the price list what it costs."""
+    document = charge_document(number)
+    del document["priceOverride"], document["overrideReason"]
+    document["code"] = {"coding": [{"system": CODES, "code": f"service-{number * 7 % PRICES}"}]}
+    document["quantity"] = {"value": 1 + number % 3}
+    return document
 
 
 def _json(method: str, path: str, document: dict[str, Any], **headers: str) -> Request:
@@ -115,6 +130,27 @@ def _bundle(number: int) -> Request:
     return _json("POST", "/fhir", bundle, Prefer="return=minimal")
 
 
+def _charges(number: int) -> Request:
+    """What a hospital system sends of an hour: a hundred charges on twenty accounts, priced by the list and posted."""
+    entries = [
+        {
+            "resource": coded_charge_document(number * 20 + at % 20)
+            | {
+                "identifier": [{"system": "urn:example:his:line", "value": f"{number}-{at}"}],
+                "code": {"coding": [{"system": CODES, "code": f"service-{(number * 31 + at * 7) % PRICES}"}]},
+            },
+            "request": {"method": "POST", "url": "ChargeItem"},
+        }
+        for at in range(CHARGES_OF_A_BUNDLE)
+    ]
+    bundle = {"resourceType": "Bundle", "type": "transaction", "entry": entries}
+    return _json("POST", "/fhir", bundle, Prefer="return=minimal")
+
+
+def _create_coded(number: int) -> Request:
+    return _json("POST", "/fhir/ChargeItem", coded_charge_document(number))
+
+
 def _payment(number: int) -> Request:
     document = {
         "resourceType": "Parameters",
@@ -136,6 +172,8 @@ WORKS = {
         Work("search", _search, changes=False),
         Work("search-sorted", _search_sorted, changes=False),
         Work("transaction", _bundle, changes=True, rate_max=300),
+        Work("create-coded", _create_coded, changes=True, rate_max=1800),
+        Work("charges-of-100", _charges, changes=True, rate_max=120),
         Work("payment", _payment, changes=True, rate_max=900),
     )
 }
