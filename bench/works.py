@@ -173,7 +173,7 @@ WORKS = {
         Work("search-sorted", _search_sorted, changes=False),
         Work("transaction", _bundle, changes=True, rate_max=300),
         Work("create-coded", _create_coded, changes=True, rate_max=1800),
-        Work("charges-of-100", _charges, changes=True, rate_max=120),
+        Work("charges-of-100", _charges, changes=True, rate_max=300),
         Work("payment", _payment, changes=True, rate_max=900),
     )
 }

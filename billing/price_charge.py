@@ -19,7 +19,7 @@ from ledger.errors import invalid
 from ledger.money import Money
 from ledger.price_list import Coding, lookup_order
 from ledger.pricing import PriceBook, Pricing, RateOf, TaxRate, Wanted, net_of_inclusive, no_rates, price_of
-from ledger.tax_rule import rules_for
+from ledger.tax_rule import TaxRule, rules_for
 from mappers.extensions import CHARGE_MODIFIER, CHARGE_PROGRAM
 from mappers.residue import decode_residue
 from storage import prices, tax_rules
@@ -58,19 +58,20 @@ async def list_price(
         return None
     order = lookup_order(context.tenant.setting("price_lookup_order"))
     book = await prices.book_for(tx, context.tenant.country, wanted.codes, day)
-    found = price_of(book, wanted, order, await _rates(tx, context, book, wanted))
+    found = price_of(book, wanted, order, await rates(tx, context, book, wanted))
     if found is None and settles and context.tenant.setting("unpriced_charge") == "hold":
         # It is held if there is none. A list that comes into force just now must not miss it.
         book = await prices.settle(tx, context.tenant.country, wanted.codes, day)
-        found = price_of(book, wanted, order, await _rates(tx, context, book, wanted))
+        found = price_of(book, wanted, order, await rates(tx, context, book, wanted))
     return found
 
 
-async def _rates(tx: Transaction, context: Context, book: PriceBook, wanted: Wanted) -> RateOf:
-    """The rates of the taxes that are in prices, where any price of the book has its tax in it."""
-    if not any(price.tax_included for of_code in book.prices.values() for price in of_code.values()):
+async def rates(tx: Transaction, context: Context, book: PriceBook, wanted: Wanted) -> RateOf:
+    """The rates of the taxes that are in prices, where any price for these codes has its tax in it."""
+    of_codes = [price for coding in wanted.codes for price in book.prices.get(coding, {}).values()]
+    if not any(price.tax_included for price in of_codes):
         return no_rates
-    rules = await tax_rules.for_tenant(tx, tx.tenant_id, context.tenant.country)
+    rules = await _tax_rules(tx, context)
 
     def rate_of(category: str) -> TaxRate | None:
         holding = rules_for(rules, category, on=wanted.day, facility=wanted.facility)
@@ -80,12 +81,20 @@ async def _rates(tx: Transaction, context: Context, book: PriceBook, wanted: Wan
     return rate_of
 
 
+async def _tax_rules(tx: Transaction, context: Context) -> list[TaxRule]:
+    """The rules that the tenant goes by, read once a transaction."""
+    known = prices.known_by(tx)
+    if known.tax_rules is None:
+        known.tax_rules = await tax_rules.for_tenant(tx, tx.tenant_id, context.tenant.country)
+    return known.tax_rules
+
+
 async def net_override(tx: Transaction, context: Context, charge: ChargeItem, day: date) -> int | None:
     """What the priceOverride of a charge is without tax, where a rule of the tenant's category says it has it in it."""
     override, category = charge.price_override, context.tenant.setting("tax_category")
     if override.minor_units is None or override.currency is None or not category:
         return override.minor_units
-    rules = await tax_rules.for_tenant(tx, tx.tenant_id, context.tenant.country)
+    rules = await _tax_rules(tx, context)
     holding = rules_for(rules, category, on=day, facility=facility_of(charge.performing_organization))
     percent = sum((rule.percent for rule in holding if rule.inclusive), Decimal(0))
     return net_of_inclusive(Money(override.currency, override.minor_units), percent).minor_units

@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from billing.context import Context
+from billing.price_charge import rates
 from ledger.price_list import Coding, lookup_order
 from ledger.pricing import Pricing, Wanted, price_of
 from storage import prices
@@ -35,7 +36,11 @@ async def quote_prices(tx: Transaction, context: Context, asked: Sequence[QuoteR
     country = context.tenant.country
     wanted = [_wanted(context, each, today) for each in asked]
     prices.ask(tx, country, [code for each in wanted for code in each.codes], prices.ANY_DAY)
-    return [price_of(await prices.book_for(tx, country, each.codes, each.day), each, order) for each in wanted]
+    quotes = []
+    for each in wanted:
+        book = await prices.book_for(tx, country, each.codes, each.day)
+        quotes.append(price_of(book, each, order, await rates(tx, context, book, each)))
+    return quotes
 
 
 def _wanted(context: Context, asked: QuoteRequest, today: date) -> Wanted:

@@ -109,10 +109,11 @@ def product(amount: Money, factor: Decimal, expression: str = "") -> Money:
 
 def exact_product(amount: Money, factors: Iterable[Fraction], expression: str = "") -> Money:
     """Amount times all factors, rounded once, half away from zero; refused where no amount reaches that far."""
-    exact = Fraction(amount.minor_units)
+    above, below = amount.minor_units, 1
     for factor in factors:
-        exact *= factor
-    return Money(amount.currency, within_limit(_rounded(exact), amount.currency, expression))
+        above, below = above * factor.numerator, below * factor.denominator
+    minor_units = above if below == 1 else _rounded(Fraction(above, below))
+    return Money(amount.currency, within_limit(minor_units, amount.currency, expression))
 
 
 def total(currency: str, amounts: Iterable[Money]) -> Money:

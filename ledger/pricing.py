@@ -173,7 +173,8 @@ def net_of_inclusive(amount: Money, percent: Decimal) -> Money:
 
 
 def _product(price: Price, wanted: Wanted, percents: Iterable[Decimal]) -> Money:
-    factors = [Fraction(wanted.quantity), Fraction(wanted.factor), *(Fraction(each) / 100 for each in percents)]
+    factors = [Fraction(each) for each in (wanted.quantity, wanted.factor) if each != 1]
+    factors += [Fraction(each) / 100 for each in percents]
     return exact_product(Money(price.currency, price.amount_minor), factors, "ChargeItem.quantity")
 
 

@@ -61,7 +61,20 @@ def parameters(values: Sequence[Any]) -> list[bytes | None]:
     ]
 
 
+_ALL_TEXT, _ALL_NOTHING, _ALL_INTEGERS = {str}, {type(None)}, {int}
+
+
 def _array(values: Sequence[Any]) -> bytes:
+    """Most arrays are a column of one sort: those are written whole, not an element after the other."""
+    match {type(value) for value in values}:
+        case sorts if sorts == _ALL_TEXT:
+            joined = '","'.join(values)
+            if "\\" not in joined and joined.count('"') == 2 * (len(values) - 1):
+                return f'{{"{joined}"}}'.encode()
+        case sorts if sorts == _ALL_NOTHING:
+            return b"{" + b",".join([b"NULL"] * len(values)) + b"}"
+        case sorts if sorts == _ALL_INTEGERS:
+            return f"{{{','.join(map(str, values))}}}".encode()
     return b"{" + b",".join(map(_element, values)) + b"}"
 
 

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from ledger.price_list import Coding, Price, PriceRule
 from ledger.pricing import PriceBook, PricedList, Pricing
+from ledger.tax_rule import TaxRule
 from ledger.tenant import NATIONAL
 from storage import advisory_locks
 from storage.array_insert import ArrayInsert
@@ -66,6 +67,7 @@ class KnownPrices:
     asked: dict[Coding, list[Days]] = field(default_factory=dict)
     book: PriceBook = field(default_factory=lambda: PriceBook({}, {}, {}))
     is_settled: bool = False
+    tax_rules: list[TaxRule] | None = None
 
     def knows(self, coding: Coding, days: Days) -> bool:
         return any(first <= days[0] and days[1] <= last for first, last in self.asked.get(coding, ()))
@@ -73,7 +75,7 @@ class KnownPrices:
 
 def ask(tx: Transaction, country: str, codes: Iterable[Coding], days: Days) -> None:
     """Have prices of codes read on the way of the next question, where they are not known yet."""
-    known = _known(tx)
+    known = known_by(tx)
     unknown = sorted({coding for coding in codes if not known.knows(coding, days)})
     if unknown:
         _ask(tx, country, unknown, days)
@@ -81,7 +83,7 @@ def ask(tx: Transaction, country: str, codes: Iterable[Coding], days: Days) -> N
 
 async def book_for(tx: Transaction, country: str, codes: Sequence[Coding], day: date) -> PriceBook:
     """Prices and rules that may matter for codes on a day."""
-    known = _known(tx)
+    known = known_by(tx)
     ask(tx, country, codes, (day, day))
     if tx.has_questions:
         await tx.flush()
@@ -90,21 +92,21 @@ async def book_for(tx: Transaction, country: str, codes: Sequence[Coding], day: 
 
 async def settle(tx: Transaction, country: str, codes: Sequence[Coding], day: date) -> PriceBook:
     """The same, and nothing that comes into force at this moment is missed: its activation waits, and then sees us."""
-    known = _known(tx)
+    known = known_by(tx)
     if not known.is_settled:
         advisory_locks.share_conditions(tx, (tx.tenant_id, NATIONAL), LISTS)
         known.asked, known.is_settled = {}, True
     return await book_for(tx, country, codes, day)
 
 
-def _known(tx: Transaction) -> KnownPrices:
+def known_by(tx: Transaction) -> KnownPrices:
     if tx.known_prices is None:
         tx.known_prices = KnownPrices()
     return tx.known_prices
 
 
 def _ask(tx: Transaction, country: str, codes: Sequence[Coding], days: Days) -> None:
-    known = _known(tx)
+    known = known_by(tx)
     parameters = (tx.tenant_id, country, [code for _, code in codes], *days)
     tx.ask(partial(_take_prices, known.book), _PRICES, *parameters, [system for system, _ in codes])
     tx.ask(partial(_take_rules, known.book), _RULES, *parameters)
