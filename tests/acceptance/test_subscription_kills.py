@@ -111,7 +111,7 @@ async def issue(http: httpx.AsyncClient, number: int) -> None:
 
 
 async def killing(server: ServerProcess, chance: random.Random, done: asyncio.Event) -> list[str]:
-    kinds = []
+    kinds: list[str] = []
     while not done.is_set():
         with suppress(TimeoutError):
             await asyncio.wait_for(done.wait(), chance.uniform(0.5, 2))
