@@ -15,10 +15,7 @@ from starlette.routing import Route, WebSocketRoute
 from billing.tenants import TenantDirectory
 from fhir_server.access_log import AccessLog
 from fhir_server.authorization.built_in_issuer import public_keys
-from fhir_server.authorization.smart_configuration import JWKS_PATH, smart_configuration
 from fhir_server.authorization.token import verifier_of
-from fhir_server.authorization.token_endpoint import PATH as TOKEN_PATH
-from fhir_server.authorization.token_endpoint import TokenEndpoint
 from fhir_server.cross_origin import allow_origins
 from fhir_server.documentation_page import documentation_page
 from fhir_server.fhir_endpoint import FhirEndpoint
@@ -35,6 +32,9 @@ from fhir_server.root import root
 from fhir_server.routes import route_table
 from fhir_server.service import Service
 from fhir_server.settings import Settings
+from fhir_server.smart_configuration import JWKS_PATH, smart_configuration
+from fhir_server.token_endpoint import PATH as TOKEN_PATH
+from fhir_server.token_endpoint import TokenEndpoint
 from fhir_server.websocket import SubscriptionSocket
 from fhir_server.websocket_address import WEBSOCKET_PATH
 from storage.transaction import Database

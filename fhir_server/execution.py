@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from fhir_server.access_log import log_write
-from fhir_server.authorization.guard import guarded_reading, guarded_writing
 from fhir_server.fhir_request import FhirRequest, Writing
+from fhir_server.guard import guarded_reading, guarded_writing
 from fhir_server.idempotency import hash_of, once, require_key
 from fhir_server.responses import Answer
 from fhir_server.route import Route

@@ -13,7 +13,7 @@ from pydantic import Field, PositiveFloat, PositiveInt
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from billing.endpoint_policy import EndpointPolicy
-from fhir_server.authorization.trusted_issuer import TrustedIssuer
+from fhir_server.trusted_issuer import TrustedIssuer
 from subscriptions.settings import DispatcherSettings
 
 PREFIX = "BILLING_"

@@ -21,7 +21,7 @@ from typing import Any
 from joserfc import jwt
 from joserfc.jwk import ECKey, KeySet
 
-from fhir_server.authorization.trusted_issuer import Algorithm
+from fhir_server.trusted_issuer import Algorithm
 from storage.private_file import create_private, give_to_owner_of, make_data_directory
 
 log = logging.getLogger(__name__)

@@ -25,8 +25,8 @@ from joserfc.jwk import KeySet
 from fhir_server.authorization import built_in_issuer
 from fhir_server.authorization.issuer_keys import FetchedKeys, FileKeys, GivenKeys, IssuerKeys
 from fhir_server.authorization.smart_scopes import Scopes, scopes_of
-from fhir_server.authorization.trusted_issuer import TrustedIssuer, claim_of
 from fhir_server.settings import Settings
+from fhir_server.trusted_issuer import TrustedIssuer, claim_of
 from ledger.errors import Category, Refusal, refuse
 
 SKEW_SECONDS = 30

@@ -27,8 +27,8 @@ def add(
 ) -> None:
     """Register a client by its public keys; prints its client id."""
     from billing.oauth_clients import add_client
-    from fhir_server.authorization.trusted_issuer import check_jwks_url
     from fhir_server.database import migrated_database, run_as
+    from fhir_server.trusted_issuer import check_jwks_url
     from storage.roles import Role
 
     is_url = jwks.startswith(("http://", "https://"))

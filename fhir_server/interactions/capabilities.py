@@ -13,13 +13,13 @@ from typing import Literal
 from capability.conformance import AUDIT_PARAMETERS, DEFINITION_PARAMETERS, TOPIC_PARAMETERS, Conformance, Definition
 from capability.search_documentation import served_parameter
 from capability.served import Served, ServedParameter, ServedType
-from fhir_server.authorization.token_endpoint import token_url
 from fhir_server.fhir_request import FhirRequest, Query, take
 from fhir_server.interactions.conditional_delete import ConditionalDelete
 from fhir_server.interactions.patch_document import PATCH_FORMATS
 from fhir_server.responses import Answer, bundle, json_string
 from fhir_server.route import Route, RouteTable
 from fhir_server.service import Service
+from fhir_server.token_endpoint import token_url
 from fhir_server.websocket_address import websocket_url
 from ledger.errors import invalid, not_found
 from mappers import MAPPERS

@@ -11,8 +11,8 @@ from http import HTTPStatus
 
 from billing.delete_resource import delete_resource
 from billing.lock_plan import lock_for
-from fhir_server.authorization.guard import require_within
 from fhir_server.fhir_request import FhirRequest, Writing
+from fhir_server.guard import require_within
 from fhir_server.interactions.criteria import condition_of, matched, matching_ids
 from fhir_server.preconditions import precondition_failed
 from fhir_server.responses import Answer, answer_of_deletion

@@ -7,9 +7,9 @@ criteria at the same time waits for the lock on them, and then finds what was do
 from __future__ import annotations
 
 from billing.update_resource import locked
-from fhir_server.authorization.guard import require_within
 from fhir_server.authorization.narrowing import narrowing_of
 from fhir_server.fhir_request import FhirRequest, Query, query_of
+from fhir_server.guard import require_within
 from fhir_server.interactions.search import match_ids
 from fhir_server.preconditions import precondition_failed
 from ledger.errors import Category, refuse

@@ -13,8 +13,8 @@ from typing import Any
 from billing.lock_plan import lock_for
 from billing.unique_identifiers import owners_of
 from fhir_server.access_log import log_write
-from fhir_server.authorization.guard import guarded_reading, guarded_writing
 from fhir_server.fhir_request import FhirRequest, Writing
+from fhir_server.guard import guarded_reading, guarded_writing
 from fhir_server.idempotency import hash_of, once, require_key
 from fhir_server.interactions.bundle_conditions import refuse_changed_matches, rename, replace_conditions
 from fhir_server.interactions.bundle_entries import Entry, answer_entry, place_of, read_entry

@@ -11,7 +11,7 @@ from joserfc.jwk import RSAKey
 
 from fhir_server.authorization import issuer_keys
 from fhir_server.authorization.issuer_keys import BETWEEN_FETCHES_SECONDS, FRESH_SECONDS, STALE_SECONDS, FetchedKeys
-from fhir_server.authorization.trusted_issuer import TrustedIssuer, check_jwks_url
+from fhir_server.trusted_issuer import TrustedIssuer, check_jwks_url
 from ledger.errors import Category, Refusal
 
 URL = "https://id.example.org/jwks"

@@ -21,7 +21,7 @@ from fhir_server.authorization.token import (
     Issuer,
     TokenVerifier,
 )
-from fhir_server.authorization.trusted_issuer import TrustedIssuer
+from fhir_server.trusted_issuer import TrustedIssuer
 from ledger.errors import Category, Refusal
 
 ISSUER = "https://issuer.example.org"

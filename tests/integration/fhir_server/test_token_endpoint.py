@@ -17,7 +17,7 @@ from joserfc import jwt
 from joserfc.jwk import ECKey, KeySet, OctKey, RSAKey
 
 from billing.oauth_clients import add_client, remove_client
-from fhir_server.authorization.token_endpoint import ASSERTION_TYPE
+from fhir_server.token_endpoint import ASSERTION_TYPE
 from storage.transaction import Database
 from tests.integration.serving import Hospital, Json, Server, body
 

@@ -13,8 +13,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from fhir_server.authorization.smart_scopes import BUSINESS_SCOPES, EVERY_BUSINESS_SCOPE
-from fhir_server.authorization.token_endpoint import ALGORITHMS, token_url
 from fhir_server.settings import Settings
+from fhir_server.token_endpoint import ALGORITHMS, token_url
 
 JWKS_PATH = "/.well-known/jwks.json"
 
