@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from billing.check import (
     approvals,
     balances,
+    cash,
     catalog,
     charges,
     control_totals,
@@ -57,6 +58,7 @@ _RULES = (
     *invoices.RULES,
     *credit_notes.RULES,
     *payments.RULES,
+    *cash.RULES,
     *prices.RULES,
     *approvals.RULES,
     *taxes.RULES,

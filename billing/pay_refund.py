@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from billing.cash_drawer import drawer_for
 from billing.context import Context
 from billing.locked_refund import LockedRefund, locked_refund
-from billing.receive_payment import drawer_of
 from billing.request_refund import refuse_method
 from ledger.approval import APPROVED, PAID, refuse_unless
 from ledger.chart import ASSET_OF_METHOD, LedgerAccount
@@ -25,7 +25,8 @@ async def pay_refund(tx: Transaction, context: Context, refund_id: str, *, metho
     lying = [each for each in await journal.holdings(tx, locked.refund.payment_id) if each.ledger_account in _ASSETS]
     chosen = method or locked.refund.method
     asset = ASSET_OF_METHOD[chosen] if chosen else _where_most_lies(lying)
-    drawer = next((each.detail for each in lying if each.ledger_account == asset), drawer_of(asset))
+    own = next((each.detail for each in lying if each.ledger_account == asset), None)
+    drawer = await drawer_for(tx, context, asset, locked.refund.currency, own)
     journal.append(tx, paid_entry(locked.refund, asset, drawer, context.today(tx.now)))
     locked.decide(tx, context.actor, PAID, PAID, method=chosen)
     return locked

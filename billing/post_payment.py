@@ -5,20 +5,23 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
+from decimal import Decimal
 from typing import Any
 
 from billing.allocation import Parts, Payable, allocate, payables, record_settlement
+from billing.cash_drawer import drawer_for
 from billing.change import Change
 from billing.context import Context
 from billing.payers import payer_of
 from billing.payment_documents import notice_document, payment_document, tenant_reference
 from billing.places import parameter_place
-from billing.receive_payment import POSTED, drawer_of
+from billing.receive_payment import POSTED
 from billing.record_change import record_creation
 from ledger.account import AccountBalance
+from ledger.cash_session import rounded_to_coin, rounding_entry
 from ledger.chart import ASSET_OF_METHOD
 from ledger.errors import conflict, not_found, rule_broken
-from ledger.money import Money
+from ledger.money import Money, minor_units_of
 from ledger.payer import Payer
 from ledger.payment import Owner, received_entry
 from ledger.payment_reconciliation import PaymentReconciliation
@@ -31,7 +34,10 @@ from storage.transaction import Transaction
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PaymentRequest:
-    """What is paid, on an invoice or on an account. `payer`: a Reference; `invoice_ids`: pay these, in this order."""
+    """What is paid, on an invoice or on an account. `payer`: a Reference; `invoice_ids`: pay these, in this order.
+
+    `drawer`: where cash is put; without it where the cashier's open session is.
+    """
 
     amount: Money
     method: str
@@ -42,6 +48,7 @@ class PaymentRequest:
     payer: dict[str, Any] | None = None
     tendered: Money | None = None
     invoice_ids: tuple[str, ...] = ()
+    drawer: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,22 +64,25 @@ class PostedPayment:
 async def post_payment(tx: Transaction, context: Context, request: PaymentRequest) -> PostedPayment:
     """Pay the invoices, as far as the amount reaches and there is something due; the rest stays unapplied."""
     balance = await _locked_account(tx, request)
-    _refuse_money(request, balance)
+    _refuse_money(request, balance, _cash_of(context, request))
     payer = _payer(context, request)
     on = _payment_date(context.today(tx.now), request)
     wanted = await _wanted(tx, request, balance.account_id)
     found = await payables(tx, wanted)
     _refuse_invoices(request, found, wanted, balance.account_id)
     owner = Owner(balance.account_id) if payer is None else Owner(None, payer.key)
+    asset = ASSET_OF_METHOD[request.method]
+    drawer = await drawer_for(tx, context, asset, balance.currency, request.drawer, "/drawer")
     taken = _taken([found[invoice_id] for invoice_id in wanted], request.amount.minor_units, payer)
     payment = _payment(tx, context, request, balance.account_id, taken, on, by_organization=payer is not None)
     change = record_creation(tx, payment, events=(POSTED,))
-    _book(tx, context, request, payment.id, owner, taken, on)
+    _book(tx, context, request, payment.id, owner, taken, on, drawer)
     is_named = request.invoice_id is not None or bool(request.invoice_ids)
     shown = [found[invoice_id] for invoice_id in wanted] if is_named else [payable for payable, _ in taken]
     invoices = tuple(record_settlement(tx, payable) for payable in shown)
     notice = await _notice(tx, context, request, payment.id, balance.account_id, shown[0] if shown else None, on)
-    back = None if request.tendered is None else request.tendered - request.amount
+    cash = Money(balance.currency, _cash_of(context, request))
+    back = None if request.tendered is None else request.tendered - cash
     return PostedPayment(change, notice, invoices, back)
 
 
@@ -94,7 +104,16 @@ async def _locked_account(tx: Transaction, request: PaymentRequest) -> AccountBa
     return balance
 
 
-def _refuse_money(request: PaymentRequest, balance: AccountBalance) -> None:
+def _cash_of(context: Context, request: PaymentRequest) -> int:
+    """What is paid in coins and notes for the amount: to the smallest coin that there is. Only cash is rounded."""
+    amount = request.amount
+    if request.method != "cash":
+        return amount.minor_units
+    coin = Decimal(context.tenant.setting_in("smallest_coin", amount.currency))
+    return rounded_to_coin(amount.minor_units, minor_units_of(coin, amount.currency))
+
+
+def _refuse_money(request: PaymentRequest, balance: AccountBalance, cash_minor: int) -> None:
     amount, tendered = request.amount, request.tendered
     if amount.currency != balance.currency:
         text = f"The account is in {balance.currency}; pay in it."
@@ -111,7 +130,7 @@ def _refuse_money(request: PaymentRequest, balance: AccountBalance) -> None:
         raise rule_broken("tendered-not-cash", "Only cash is tendered.", place)
     if tendered.currency != amount.currency:
         raise rule_broken("currency-mismatch", f"The account is in {balance.currency}; tender in it.", place)
-    if tendered.minor_units < amount.minor_units:
+    if tendered.minor_units < cash_minor:
         raise rule_broken("tendered-too-little", "What is tendered does not reach the amount.", place)
 
 
@@ -204,14 +223,18 @@ def _book(
     owner: Owner,
     taken: list[tuple[Payable, Parts]],
     on: date,
+    drawer: str | None,
 ) -> None:
     """The receipt always first, then what it was put to."""
     asset, currency = ASSET_OF_METHOD[request.method], request.amount.currency
     owned = [(owner, request.amount.minor_units)]
     journal.append(
         tx,
-        received_entry(payment_id, asset=asset, drawer=drawer_of(asset), owned=owned, currency=currency, on=on),
+        received_entry(payment_id, asset=asset, drawer=drawer, owned=owned, currency=currency, on=on),
     )
+    difference = _cash_of(context, request) - request.amount.minor_units
+    if difference:
+        journal.append(tx, rounding_entry(payment_id, drawer, difference, currency, on))
     for payable, parts in taken:
         allocate(tx, context, payment_id, payable, parts, owner=owner, currency=currency, on=on)
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from billing.allocation import Payable, allocate, payables, record_settlement
+from billing.cash_drawer import drawer_for
 from billing.change import Change
 from billing.context import Context
 from billing.payers import payment_issuer_of
@@ -37,7 +38,6 @@ from storage import account_balances, journal
 from storage.transaction import Transaction
 
 POSTED = "billing.payment.posted.v1"
-_DRAWER = "main"
 
 
 async def receive_payment(
@@ -68,11 +68,6 @@ def posts(payment: PaymentReconciliation) -> bool:
     return payment.status == "active" and payment.outcome in (None, "complete", "partial")
 
 
-def drawer_of(asset: LedgerAccount) -> str | None:
-    """The drawer in which cash lies."""
-    return _DRAWER if asset is LedgerAccount.CASH else None
-
-
 @dataclass(slots=True)
 class _Receipt:
     """A payment that passed every rule, with whose it is and what each detail is put to."""
@@ -81,6 +76,7 @@ class _Receipt:
     currency: str
     on: date
     asset: LedgerAccount
+    drawer: str | None
     owned: list[tuple[Owner, int]]
     remitted: list[Remitted]
     allocations: list[Allocation]
@@ -95,7 +91,7 @@ class _Receipt:
                 received_entry(
                     payment_id,
                     asset=self.asset,
-                    drawer=drawer_of(self.asset),
+                    drawer=self.drawer,
                     owned=self.owned,
                     currency=self.currency,
                     on=self.on,
@@ -138,7 +134,8 @@ async def _receipt(tx: Transaction, context: Context, payment: PaymentReconcilia
     if problems or more:
         raise Refusal([*problems, *more])
     owned = _owned(payment, targets, open_invoices, payer, amount)
-    return _Receipt(payment, currency, on, asset, owned, remitted, allocations, open_invoices)
+    drawer = await drawer_for(tx, context, asset, currency)
+    return _Receipt(payment, currency, on, asset, drawer, owned, remitted, allocations, open_invoices)
 
 
 def _is_identified(payment: PaymentReconciliation) -> bool:

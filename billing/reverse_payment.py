@@ -9,11 +9,13 @@ from __future__ import annotations
 from datetime import date
 
 from billing.allocation import Payable
+from billing.cash_drawer import drawer_for
 from billing.change import Change
 from billing.context import Context
 from billing.deallocation import settle_from_journal, undo_allocations, undo_excess
 from billing.locked_payment import LockedPayment, locked_payment, refuse_unposted
 from billing.places import parameter_place
+from ledger.cash_session import ROUNDED, ROUNDING_REVERSED
 from ledger.chart import ASSET_OF_METHOD, LedgerAccount
 from ledger.dates import whole_date_of
 from ledger.errors import conflict, rule_broken
@@ -53,7 +55,7 @@ async def reverse_payment(
     for entry_id, entry in said:
         back = reversal(entry, entry_id, effective_at=day, kind=REMITTANCE_REVERSED, reason=reason)
         journal.append(tx, back)
-    await _give_back(tx, locked, day, reason, fee)
+    await _give_back(tx, context, locked, day, reason, fee)
     touched = [payable for payable in locked.payables.values() if payable.invoice.status in ("issued", "balanced")]
     await settle_from_journal(tx, touched)
     locked.payment.status = "cancelled"
@@ -96,7 +98,9 @@ async def _make_room(
 _RECEIVABLES = (LedgerAccount.RECEIVABLE_PATIENT, LedgerAccount.RECEIVABLE_PAYER)
 
 
-async def _give_back(tx: Transaction, locked: LockedPayment, day: date, reason: str, fee: Money | None) -> None:
+async def _give_back(
+    tx: Transaction, context: Context, locked: LockedPayment, day: date, reason: str, fee: Money | None
+) -> None:
     holdings = await journal.holdings(tx, locked.payment.id)
     assets = [each for each in holdings if each.ledger_account in _ASSETS]
     unapplied = [each for each in holdings if each.ledger_account in UNAPPLIED]
@@ -104,6 +108,10 @@ async def _give_back(tx: Transaction, locked: LockedPayment, day: date, reason: 
     if sum(each.amount_minor for each in assets) != amount or -sum(each.amount_minor for each in unapplied) != amount:
         text = "Some of the payment is refunded; what is left of it is not reversed."
         raise conflict("payment-refunded", text, "PaymentReconciliation")
+    for each in assets:
+        await drawer_for(tx, context, each.ledger_account, locked.currency, each.detail)
+    for entry_id, entry in await journal.standing(tx, "PaymentReconciliation", [locked.payment.id], ROUNDED):
+        journal.append(tx, reversal(entry, entry_id, effective_at=day, kind=ROUNDING_REVERSED, reason=reason))
     held = [_posting(locked.payment.id, each) for each in [*unapplied, *assets]]
     if held:
         journal.append(tx, reversed_entry(locked.payment.id, held, locked.currency, day, reason))

@@ -152,5 +152,9 @@ def _refuse_settings(settings: Mapping[str, str]) -> None:
             raise invalid("setting-value", "approval_window_days is a number of days from 1 to 366.")
         if key == "tax_category" and value and not _CATEGORY.fullmatch(value):
             raise invalid("setting-value", "tax_category is one word, as tax rules have it.")
+        if key == "cash_sessions" and value not in ("off", "optional", "required"):
+            raise invalid("setting-value", "cash_sessions is off, optional or required.")
+        if key == "auto_allocate" and value not in ("off", "on-issue"):
+            raise invalid("setting-value", "auto_allocate is off or on-issue.")
         if key == "unpriced_charge" and value not in ("hold", "refuse"):
             raise invalid("setting-value", "unpriced_charge is hold or refuse.")

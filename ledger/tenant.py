@@ -23,6 +23,10 @@ DEFAULT_SETTINGS: Mapping[str, str] = MappingProxyType(
         "adjustment_reasons": "",
         # The tax category of what no price list gives one; without it no tax rule applies to that.
         "tax_category": "",
+        # Whether cash is taken in sessions of a drawer: off, optional (counted where one is open) or required.
+        "cash_sessions": "off",
+        # Whether unapplied money of an account pays its next invoice: off, or on-issue.
+        "auto_allocate": "off",
         # Identifier systems that are business keys, space-separated, by resource type.
         "business_keys.ChargeItem": "",
         "business_keys.Account": "",
@@ -42,6 +46,8 @@ SETTINGS_BY_CURRENCY: Mapping[str, str] = MappingProxyType(
         # And above which it needs two, by different people; empty: never.
         "refund_second_approval_above": "",
         "adjustment_second_approval_above": "",
+        # The smallest coin, to which what is paid in cash at the counter is rounded; 0: none.
+        "smallest_coin": "0",
     }
 )
 

@@ -24,6 +24,7 @@ APPEND_ONLY = (
     "credited_line",
     "access_log",
     *("refund", "adjustment", "adjustment_part", "decision"),
+    "cash_movement",
 )
 
 NATIONAL = ("price_list", "price_list_version", "price", "price_rule", "tax_rule")

@@ -103,6 +103,7 @@ RESOURCE_MISSING = sql(
             _caused_by("invoice", "Invoice"),
             _caused_by("payment_reconciliation", "PaymentReconciliation"),
             _caused_by("payment_notice", "PaymentNotice"),
+            _caused_by("cash_session", "CashSession"),
             _caused_by("refund", "Refund"),
             _caused_by("adjustment", "Adjustment"),
         ]

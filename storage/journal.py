@@ -13,11 +13,12 @@ from storage import account_balances
 from storage.array_insert import ArrayInsert
 from storage.pipeline import Row, Statement
 from storage.resource_ids import new_id
-from storage.tables import journal_entry, posting
+from storage.tables import cash_movement, journal_entry, posting
 from storage.transaction import Transaction
 
 _INSERT_ENTRY = ArrayInsert(journal_entry, 800)
 _INSERT_POSTING = ArrayInsert(posting, 801)
+_INSERT_CASH_MOVEMENT = ArrayInsert(cash_movement, 802)
 
 _ENTRY_LINES: LiteralString = (
     "SELECT e.entry_id::text, e.kind, p.currency, e.effective_at, e.source_type, e.source_id, e.service_date, e.reason,"
@@ -150,6 +151,10 @@ def append(tx: Transaction, entry: JournalEntry) -> str:
     tx.add(_INSERT_ENTRY, _entry_row(tx, entry_id, entry, recorded_at))
     for line, item in enumerate(entry.postings, 1):
         tx.add(_INSERT_POSTING, _posting_row(tx, entry_id, line, entry, item, recorded_at))
+        if item.ledger_account is LedgerAccount.CASH and tx.cash_sessions:
+            session_id = tx.cash_sessions.get((item.detail or "", entry.currency))
+            if session_id is not None:
+                tx.add(_INSERT_CASH_MOVEMENT, (tx.tenant_id, session_id, entry_id, item.amount_minor))
     return entry_id
 
 

@@ -96,6 +96,8 @@ class Transaction:
         """Something was queued for the subscriptions."""
         self.balances: dict[str, AccountBalance] = {}
         self.changed_balances: set[str] = set()
+        self.cash_sessions: dict[tuple[str, str], str] = {}
+        """(drawer, currency) -> the open session that answers for cash that this transaction moves."""
         self.known_prices: KnownPrices | None = None
         """What `storage.prices` has read of price lists."""
         self.created: set[tuple[str, str]] = set()

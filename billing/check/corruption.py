@@ -78,6 +78,8 @@ class Corruption(StrEnum):
     PAYMENT_REFUNDED_DIFFERS = "payment-refunded-differs"
     PAYMENT_REVERSAL_WRONG = "payment-reversal-wrong"
     REMITTANCE_DIFFERS = "remittance-differs"
+    CASH_SESSION_DIFFERS = "cash-session-differs"
+    CASH_MOVEMENT_WRONG = "cash-movement-wrong"
     NOTICE_BOOKING_MISSING = "notice-booking-missing"
     NOTICE_BOOKING_DIFFERS = "notice-booking-differs"
     NOTICE_BOOKING_UNDUE = "notice-booking-undue"

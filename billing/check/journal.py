@@ -5,7 +5,7 @@ from __future__ import annotations
 from billing.cancel_invoice import REVERSED as INVOICE_CANCELLED
 from billing.check.corruption import Corruption
 from billing.check.finding import Rule
-from ledger import adjustment, capture, invoice_credit, payment, refund, remittance
+from ledger import adjustment, capture, cash_session, invoice_credit, payment, refund, remittance
 from ledger.chart import LedgerAccount
 from ledger.invoice_issue import KIND as INVOICE_ISSUED
 from ledger.money import currency_exponents
@@ -33,6 +33,9 @@ _KINDS = (
     ("PaymentReconciliation", payment.REVERSED, False),
     ("PaymentReconciliation", payment.TRANSFERRED, False),
     ("PaymentReconciliation", payment.FEE, False),
+    ("PaymentReconciliation", cash_session.ROUNDED, False),
+    ("PaymentReconciliation", cash_session.ROUNDING_REVERSED, True),
+    (cash_session.SOURCE, cash_session.OVER_SHORT, False),
     ("PaymentNotice", payment.CLEARED, False),
     ("PaymentNotice", payment.UNCLEARED, True),
 )

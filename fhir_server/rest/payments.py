@@ -65,6 +65,13 @@ class PaymentRequestDocument(Document):
         ),
     ] = None
     tendered: Annotated[PositiveAmount | None, Field(description="What was handed over in cash.")] = None
+    drawer: Annotated[
+        str | None,
+        Field(
+            description="Where cash is put; without it where the cashier's open session is, else main.",
+            pattern=r"^[A-Za-z0-9][A-Za-z0-9\-.]{0,63}$",
+        ),
+    ] = None
     invoices: Annotated[list[InvoiceReference], Field(default_factory=list, max_length=100)]
 
 
@@ -113,6 +120,7 @@ def post(request: RestRequest) -> Writing:
         reference=sent.reference,
         payer=None if sent.payer is None else {"reference": sent.payer},
         tendered=None if sent.tendered is None else sent.tendered.money(),
+        drawer=sent.drawer,
         invoice_ids=tuple(id_of(invoice) for invoice in sent.invoices),
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from fhir_server.rest import (
     accounts,
     adjustments,
+    cash_sessions,
     charge_worklists,
     invoices,
     payment_worklists,
@@ -36,6 +37,7 @@ ROUTES: tuple[RestRoute, ...] = (
     *tenant_settings.ROUTES,
     *transfers.ROUTES,
     *trial_balance.ROUTES,
+    *cash_sessions.ROUTES,
     *charge_worklists.ROUTES,
     *subscriptions.ROUTES,
     *payment_worklists.ROUTES,

@@ -22,6 +22,7 @@ APPEND_ONLY = (
     "credited_line",
     "access_log",
     *("refund", "adjustment", "adjustment_part", "decision"),
+    "cash_movement",
 )
 SEALED = ("journal_block",)  # which the worker adds to, and not the application
 NATIONAL = ("price_list", "price_list_version", "price", "price_rule", "tax_rule")
