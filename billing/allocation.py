@@ -9,7 +9,6 @@ from datetime import date
 
 from billing.change import Change
 from billing.context import Context
-from billing.issue_invoice import BALANCED
 from billing.payers import recipient_of
 from billing.record_change import record_update
 from ledger.chart import LedgerAccount
@@ -23,6 +22,8 @@ from ledger.remittance import RESPONSIBILITY, TAKEN_BACK
 from storage import journal
 from storage.resource_rows import lock_and_load
 from storage.transaction import Transaction
+
+BALANCED = "billing.invoice.balanced.v1"
 
 Parts = list[tuple[ShareOfInvoice, int]]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from billing.auto_allocation import allocate_on_issue
 from billing.cancel_invoice import cancel
 from billing.change import Change
 from billing.context import Context
@@ -59,4 +60,5 @@ async def _change_draft(tx: Transaction, context: Context, invoice: Invoice, pre
         invoiced_charges.hold(tx, invoice.id, list(charges))
     if becomes_issued:
         record_charges(tx, charges, "billed")
+        return await allocate_on_issue(tx, context, change)
     return change

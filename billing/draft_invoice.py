@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from billing.auto_allocation import allocate_on_issue
 from billing.change import Change
 from billing.context import Context
 from billing.invoice_lines import fill
@@ -32,4 +33,5 @@ async def draft_invoice(tx: Transaction, context: Context, invoice: Invoice, *, 
     invoiced_charges.hold(tx, invoice.id, list(charges))
     if is_issued:
         record_charges(tx, charges, "billed")
+        return await allocate_on_issue(tx, context, change)
     return change

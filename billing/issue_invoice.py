@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from dataclasses import replace
 from datetime import date, timedelta
 
+from billing.allocation import BALANCED
+from billing.auto_allocation import allocate_on_issue
 from billing.change import Change
 from billing.context import Context
 from billing.invoice_lines import fill
@@ -30,7 +32,6 @@ from storage import journal, number_series
 from storage.transaction import Transaction
 
 ISSUED = "billing.invoice.issued.v1"
-BALANCED = "billing.invoice.balanced.v1"
 _DUE_DATE = extension_place("Invoice", INVOICE_DUE_DATE)
 
 
@@ -45,7 +46,7 @@ async def issue_invoice(tx: Transaction, context: Context, invoice_id: str, *, o
     events = await issue(tx, context, invoice, charges, on=on)
     change = record_update(tx, invoice, previous, events=events)
     record_charges(tx, charges, "billed")
-    return change
+    return await allocate_on_issue(tx, context, change)
 
 
 def date_sent(context: Context, invoice: Invoice) -> date | None:

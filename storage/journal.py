@@ -64,6 +64,12 @@ _PAID_OF_PAYER_SHARES = Statement(
     " WHERE p.tenant_id = $1 AND p.invoice_id = ANY($2::text[]) AND p.ledger_account = 1110"
     " AND coalesce(o.kind, e.kind) IN ('payment-allocated', 'payment-taken-back') GROUP BY p.invoice_id, p.payer"
 )
+# The money that was there first comes first.
+_PAYMENTS_WITH_MONEY_OF = Statement(
+    "SELECT payment_id FROM billing.posting WHERE tenant_id = $1 AND account_id = $2 AND ledger_account = 2100"
+    " AND payment_id IS NOT NULL GROUP BY payment_id HAVING sum(amount_minor) < 0"
+    " ORDER BY min(effective_at), min(recorded_at), payment_id"
+)
 _LAST_DAY_OF_PAYMENT = Statement(
     "SELECT max(effective_at) FROM billing.posting WHERE tenant_id = $1 AND payment_id = $2"
 )
@@ -260,6 +266,11 @@ async def invoices_of_payments(tx: Transaction, payment_ids: Sequence[str]) -> s
 async def paid_of_payer_shares(tx: Transaction, invoice_ids: Sequence[str]) -> dict[tuple[str, str], int]:
     """(invoice, payer) -> what money of payers settles of the payer's own share."""
     return {(row[0], row[1]): row[2] for row in await tx.fetch(_PAID_OF_PAYER_SHARES, tx.tenant_id, list(invoice_ids))}
+
+
+async def payments_with_money_of(tx: Transaction, account_id: str) -> list[str]:
+    """The payments of which an account owns unapplied money, the oldest money first."""
+    return [row[0] for row in await tx.fetch(_PAYMENTS_WITH_MONEY_OF, tx.tenant_id, account_id)]
 
 
 async def last_day_of_payment(tx: Transaction, payment_id: str) -> date | None:
