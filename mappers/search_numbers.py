@@ -15,7 +15,7 @@ from functools import cache
 
 from ledger.money import AMOUNT_MINOR_MAX, currency_exponents
 from mappers.search_dates import Prefix
-from storage.search_criteria import AmountCompared, Criterion, Operator, compared, either, every, one_of
+from storage.search_criteria import AmountCompared, Criterion, Operator, arms, compared, either, every, one_of
 
 _NUMBER = re.compile(r"[+-]?\d{1,30}(\.\d{1,20})?([eE][+-]?\d{1,2})?", re.ASCII)
 _EXACT = Context(prec=120)
@@ -84,7 +84,8 @@ def money_criterion(name: str, prefix: Prefix, number: SearchedNumber, currency:
     unstated = number_criterion(
         lambda operator, bound: Criterion(AmountCompared(name, operator), (bound,)), prefix, number
     )
-    return either(*stated, unstated)
+    # Of one currency, or of none: looked up one after the other.
+    return arms(*stated, unstated)
 
 
 def _in_minor_units(name: str, prefix: Prefix, number: SearchedNumber, exponent: int) -> Criterion:

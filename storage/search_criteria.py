@@ -303,7 +303,7 @@ def is_pointed(shape: Shape) -> bool:
     """Whether the values matter little for how rows are best found: an equality that few rows meet leads to them."""
     match shape:
         case Compared(column, "=") | OneOf(column):
-            return column not in _FEW_CODES
+            return column not in _OF_MANY and not column.endswith("_currency")
         case InIndex(_, condition) | InChild(_, condition) | InIndexTogether(_, condition):
             return is_pointed(condition)
         case Refers(condition=condition) | ReferredBy(condition=condition):
@@ -316,8 +316,13 @@ def is_pointed(shape: Shape) -> bool:
             return False
 
 
-_FEW_CODES = frozenset({"status", "outcome"})
-"""Columns that have a few codes only, some of which almost every row has."""
+_OF_MANY = frozenset(
+    {
+        *("status", "outcome", "system", "quantity_system", "quantity_code"),
+        *("performing_organization", "requesting_organization", "issuer", "owner", "provider"),
+    }
+)
+"""Columns that have a few values only, some of which almost every row has, and others hardly any."""
 
 
 def _values(criteria: Iterable[Criterion]) -> tuple[Value, ...]:

@@ -155,9 +155,11 @@ class Conditions:
             case BeforeHorizon():
                 return f"{alias}.last_updated < {HORIZON}"
             case AmountCompared(name, operator):
+                wanted = self.parameter("numeric")
+                near = f"{operator.rstrip('=')}= {SCHEMA}.near({wanted})" if operator != "<>" else "IS NOT NULL"
                 return (
-                    f'({alias}."{name}_currency" IS NULL AND {alias}."{name}_minor" {operator} '
-                    f'{self.parameter("numeric")} * power(10::numeric, coalesce({alias}."{name}_scale", 0)))'
+                    f'({alias}."{name}_unstated" {near} AND {alias}."{name}_minor" {operator} '
+                    f'{wanted} * power(10::numeric, coalesce({alias}."{name}_scale", 0)))'
                 )
             case InIndex(parameter, condition):
                 return self._in_index(parameter, condition, table, alias)
@@ -189,7 +191,7 @@ class Conditions:
         if near not in table.c or shape.operator == "<>":
             return written
         # Numbers that are equal as floats may still differ, so the ends belong to what the index finds.
-        operator = f"{shape.operator[0]}=" if shape.operator != "=" else "="
+        operator = f"{shape.operator.rstrip('=')}="
         return f'({alias}."{near}" {operator} {SCHEMA}.near({value}) AND {written})'
 
     def _matched(self, shape: Matched, table: sa.Table, alias: str) -> str:

@@ -18,6 +18,7 @@ from storage.tables.metadata import (
     resource_table,
     tenant_id,
     text,
+    unstated,
 )
 
 _OCCURRENCE_ABSENT = (
@@ -51,6 +52,7 @@ charge_item = resource_table(
     sa.Column("factor_override", sa.Numeric),
     near("factor_override"),
     *money("price_override"),
+    unstated("price_override"),
     text("account_id"),
     sa.Column("amount_minor", sa.BigInteger),
     text("amount_currency"),
@@ -84,8 +86,11 @@ charge_item = resource_table(
             ("requesting_organization",),
             ("quantity_value_near",),
             ("factor_override_near",),
-            ("price_override_currency", "price_override_minor"),
         )
+    ),
+    found_where_present("charge_item", "price_override_unstated"),
+    found_where_present(
+        "charge_item", "price_override_currency", "price_override_minor", present="price_override_minor"
     ),
 )
 

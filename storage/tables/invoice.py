@@ -16,6 +16,7 @@ from storage.tables.metadata import (
     resource_table,
     tenant_id,
     text,
+    unstated,
 )
 
 invoice = resource_table(
@@ -29,7 +30,9 @@ invoice = resource_table(
     text("issuer"),
     text("account_id"),
     *money("total_net"),
+    unstated("total_net"),
     *money("total_gross"),
+    unstated("total_gross"),
     sa.Column("settled_minor", sa.BigInteger),
     sa.Column("due_minor", sa.BigInteger),
     text("settlement_currency"),
@@ -46,8 +49,10 @@ invoice = resource_table(
     sa.Index(None, "tenant_id", "date_low", "date_high", "id"),
     sa.Index(None, "tenant_id", "status", "id"),
     found_where_present("invoice", "issuer"),
-    found_where_present("invoice", "total_gross_currency", "total_gross_minor"),
-    found_where_present("invoice", "total_net_currency", "total_net_minor"),
+    found_where_present("invoice", "total_gross_unstated"),
+    found_where_present("invoice", "total_gross_currency", "total_gross_minor", present="total_gross_minor"),
+    found_where_present("invoice", "total_net_unstated"),
+    found_where_present("invoice", "total_net_currency", "total_net_minor", present="total_net_minor"),
 )
 
 invoice_index = index_table("invoice")

@@ -86,14 +86,24 @@ def near(column: str) -> sa.Column[float]:
     return sa.Column(f"{column}_near", sa.Double, sa.Computed(f"{SCHEMA}.near({column})", persisted=True))
 
 
-def found_where_present(table: str, *columns: str) -> sa.Index:
-    """An index for searches by what most resources do not have: it costs those nothing."""
+def unstated(name: str) -> sa.Column[float]:
+    """An amount that states no currency, as a float (see `near`): few there are, and an index finds them."""
+    amount = f"{SCHEMA}.near({name}_minor / power(10::numeric, coalesce({name}_scale, 0)))"
+    expression = f"CASE WHEN {name}_currency IS NULL THEN {amount} END"
+    return sa.Column(f"{name}_unstated", sa.Double, sa.Computed(expression, persisted=True))
+
+
+def found_where_present(table: str, *columns: str, present: str = "") -> sa.Index:
+    """An index for searches by what most resources do not have: it costs those nothing.
+
+    `present` is the column that says so, the first one where it is left out.
+    """
     return sa.Index(
         f"{table}_{columns[0]}_found_idx",
         "tenant_id",
         *columns,
         "id",
-        postgresql_where=sa.text(f"{columns[-1]} IS NOT NULL"),
+        postgresql_where=sa.text(f"{present or columns[0]} IS NOT NULL"),
     )
 
 

@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mappers.search_dates import read_interval
@@ -184,6 +184,7 @@ def test_the_end_of_a_prefix_lies_behind_all_that_start_with_it(prefix: str, res
     assert prefix.encode() <= text < after_all_with(prefix).encode()
 
 
+@settings(deadline=None)
 @given(st.text())
 def test_folding_twice_is_folding_once(text: str) -> None:
     assert fold(fold(text)) == fold(text)
