@@ -35,6 +35,7 @@ from storage.resource_versions import read_latest
 from storage.tables import metadata
 from storage.transaction import Database, Transaction
 from tests.acceptance import approval_requests
+from tests.acceptance.credit_requests import perform_credit
 from tests.acceptance.documents import KEY_SYSTEM, Document
 from tests.acceptance.payment_requests import perform_on_payment
 from tests.acceptance.price_lists import publish
@@ -75,6 +76,8 @@ class Request:
                 return _answer(await issue_invoice(tx, context, resource_id, on=content.get("date")))
             case "cancel":
                 return _answer(await cancel_invoice(tx, context, resource_id, reason=content["reason"]))
+            case "credit":
+                return _answer(*await perform_credit(tx, context, resource_type, resource_id, content))
             case "allocate" | "deallocate" | "reverse":
                 return _answer(await perform_on_payment(tx, context, self.operation, resource_id, content))
             case "post-payment":

@@ -31,7 +31,7 @@ _COMPONENTS = (
     " JOIN billing.invoice AS i ON i.tenant_id = c.tenant_id AND i.id = c.invoice_id"
     " WHERE c.tenant_id = %s AND i.status IN ('issued', 'balanced') AND c.line_position >= 0"
 )
-_SERIES = "SELECT facility, year, last_number FROM billing.number_series WHERE tenant_id = %s"
+_SERIES = "SELECT series, facility, year, last_number FROM billing.number_series WHERE tenant_id = %s"
 _PAYMENTS = "SELECT id FROM billing.payment_reconciliation WHERE tenant_id = %s"
 _NOTICES = "SELECT id, status FROM billing.payment_notice WHERE tenant_id = %s"
 
@@ -67,6 +67,9 @@ def compare(reader: Reader, tenant_id: str, model: ReferenceModel) -> None:
         for position, line in enumerate(invoice["lines"])
         for component in line["components"]
     )
-    assert {(facility, year): last for facility, year, last in rows(_SERIES)} == model.series
+    assert {tuple(series): last for *series, last in rows(_SERIES)} == {
+        **{("invoice", *of): last for of, last in model.series.items()},
+        **{("credit-note", *of): last for of, last in model.note_series.items()},
+    }
     assert {id_ for (id_,) in rows(_PAYMENTS)} == model.payments.keys()
     assert dict(rows(_NOTICES)) == {id_: notice["status"] for id_, notice in model.notices.items()}

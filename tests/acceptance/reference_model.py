@@ -8,9 +8,10 @@ resources say.
 
 from tests.acceptance.reference.approvals import Approvals
 from tests.acceptance.reference.books import BALANCES, Fields, Refused
+from tests.acceptance.reference.credits import Credits
 
 __all__ = ["BALANCES", "Fields", "ReferenceModel", "Refused"]
 
 
-class ReferenceModel(Approvals):
-    """Accounts, charges, invoices, payments and what is approved of one tenant, each part in a file of `reference/`."""
+class ReferenceModel(Approvals, Credits):
+    """Accounts, charges, invoices, payments, credits and what is approved of one tenant, each in a file of `reference/`."""

@@ -25,6 +25,7 @@ from storage.transaction import Database
 from tests.acceptance import documents
 from tests.acceptance.approval_steps import ApprovalSteps, approval_limits
 from tests.acceptance.books import Answer, Reader, Request, pay
+from tests.acceptance.credit_steps import CreditSteps
 from tests.acceptance.documents import Document
 from tests.acceptance.drawing import CURRENCIES, PATIENTS, PAYERS, amounts, days_ago, often, rarely
 from tests.acceptance.fields import (
@@ -60,10 +61,11 @@ REQUESTS = (
     *("refund", "refund", "decide_refund", "decide_refund", "adjust", "decide_adjustment", "expect_loss", "recover"),
     *("repeat", "replay", "put_back", "ask_for_other_days", "administer", "seal"),
     *("publish_prices", "settle_waiting"),
+    *("credit", "credit", "credit_charge"),
 )
 
 
-class LedgerMachine(ApprovalSteps, PaymentSteps, PriceSteps):
+class LedgerMachine(ApprovalSteps, PaymentSteps, PriceSteps, CreditSteps):
     """One example is the life of one tenant."""
 
     @initialize(terms=st.sampled_from([0, 30]), holds=often, currency=st.sampled_from(CURRENCIES))
