@@ -14,4 +14,4 @@ __all__ = ["BALANCES", "Fields", "ReferenceModel", "Refused"]
 
 
 class ReferenceModel(Approvals, Credits):
-    """Accounts, charges, invoices, payments, credits and what is approved of one tenant, each in a file of `reference/`."""
+    """Accounts, charges, invoices, payments, credits and approvals of one tenant, each in a file of `reference/`."""
