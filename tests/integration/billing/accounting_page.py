@@ -11,10 +11,12 @@ from textwrap import fill
 
 from ledger.chart import LedgerAccount
 from ledger.money import Money
+from tests.integration.billing.accounting_approvals import show_approvals
 from tests.integration.billing.hospital import (
     Document,
     Hospital,
     Line,
+    Result,
     component,
     detail,
     line_of,
@@ -48,7 +50,7 @@ class Page:
     parts: list[str] = field(default_factory=lambda: [HEAD])
     seen: int = 0
 
-    async def show(self, title: str, rule: str, example: str, command: Callable[[], Awaitable[Document]]) -> Document:
+    async def show(self, title: str, rule: str, example: str, command: Callable[[], Awaitable[Result]]) -> Result:
         """An event: the entry in general, an example in words, and the lines that it made."""
         await self._skip()
         done = await command()
@@ -68,6 +70,7 @@ async def page_of(hospital: Hospital) -> str:
     invoice = await _invoices(page, account, charge)
     await _payments(page, account, invoice)
     await _cancellation(page, account)
+    await show_approvals(page)
     page.parts.append(await _end(page, account))
     return "".join(page.parts)
 

@@ -234,3 +234,13 @@ async def test_currencies_with_other_decimals(connected: Database, currency: str
     assert (await hospital.balance(account)).refund_payable == Money.of_decimal(Decimal(amount), currency)
     smallest = "1" if currency == "JPY" else "0.001"
     assert (await refund(hospital, payment, smallest, currency=currency)).status == "pending-approval"
+
+
+@pytest.mark.parametrize("parts", [["1000"], ["1", "999"], ["333.33", "333.33", "333.34"], ["0.01"] * 3 + ["999.97"]])
+async def test_a_refund_in_parts_comes_to_the_same(limited: Hospital, parts: list[str]) -> None:
+    account, payment = await deposit(limited)
+    for part in parts:
+        await pay(limited, await refund(limited, payment, part))
+    assert await held(limited, account) == (9000, 0, 0)
+    assert extension_of(await limited.read(payment), "payment-refunded")["value"] == 1000
+    assert (await refund(limited, payment, "0.01")).status == "pending-approval"
