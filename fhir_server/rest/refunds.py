@@ -71,6 +71,13 @@ class PayRequest(Document):
     model_config = ConfigDict(json_schema_extra={"examples": [{"method": "cash"}]})
 
     method: Annotated[Method | None, Field(description="How it is paid, where it is not as it was requested.")] = None
+    drawer: Annotated[
+        str | None,
+        Field(
+            description="Where cash comes out; without it of the cashier's open session, else main.",
+            pattern=r"^[A-Za-z0-9][A-Za-z0-9\-.]{0,63}$",
+        ),
+    ] = None
 
 
 class RefundDocument(Document):
@@ -132,8 +139,8 @@ def reject(request: RestRequest) -> Writing:
 
 
 def pay(request: RestRequest) -> Writing:
-    method = request.sent(PayRequest).method
-    return _deciding(lambda tx: pay_refund(tx, request.context, request.id, method=method))
+    sent = request.sent(PayRequest)
+    return _deciding(lambda tx: pay_refund(tx, request.context, request.id, method=sent.method, drawer=sent.drawer))
 
 
 def fail(request: RestRequest) -> Writing:

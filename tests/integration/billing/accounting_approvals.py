@@ -31,8 +31,8 @@ async def _refunds(page: Page) -> None:
     await page.show(
         "A refund is approved",
         "2100 (a payer's: 2110) -> 2300: it is owed back. A request for a refund books nothing; while it waits for"
-        " approval the money is held, which `$balance` shows, and a rejection lets go of it. Allocated money is taken off its"
-        " invoices first, if the request says so.",
+        " approval the money is held, which `$balance` shows, and a rejection lets go of it. Allocated money is"
+        " taken off its invoices first, if the request says so.",
         "the patient of a deposit of 500.00 in cash asks 200.00 back, and the chief cashier approves it.",
         lambda: refund_commands.approve(hospital, refund, "chief"),
     )

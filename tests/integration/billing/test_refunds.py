@@ -7,12 +7,14 @@ from decimal import Decimal
 import pytest
 import pytest_asyncio
 
+from billing.pay_refund import pay_refund
 from ledger.errors import Category
 from ledger.money import Money
 from storage.transaction import Database
 from tests.integration.billing.hospital import Document, Hospital, extension_of, line_of, refused, said
 from tests.integration.billing.payment_commands import allocate, details
-from tests.integration.billing.refund_commands import LIMITS, approve, fail, pay, refund, reject
+from tests.integration.billing.refund_commands import LIMITS, approve, as_actor, fail, pay, refund, reject
+from tests.integration.billing.test_cash_sessions import opened
 
 
 @pytest_asyncio.fixture
@@ -244,3 +246,20 @@ async def test_a_refund_in_parts_comes_to_the_same(limited: Hospital, parts: lis
     assert await held(limited, account) == (9000, 0, 0)
     assert extension_of(await limited.read(payment), "payment-refunded")["value"] == 1000
     assert (await refund(limited, payment, "0.01")).status == "pending-approval"
+
+
+async def test_cash_comes_out_of_the_session_of_who_pays(connected: Database) -> None:
+    hospital = await Hospital.open(connected, **LIMITS, cash_sessions="required")
+    for drawer, by in (("counter-1", "cashier"), ("counter-2", "treasurer")):
+        await opened(hospital, drawer, by=by)
+    _, payment = await deposit(hospital)
+    refund_of, other = [await refund(hospital, payment, "300") for _ in range(2)]
+    assert (await refused(pay(hospital, refund_of, "stranger"))).code == "cash-session-required"
+    await pay(hospital, refund_of)
+    await as_actor(
+        hospital,
+        "stranger",
+        lambda tx, context: pay_refund(tx, context, other.refund.id, method=None, drawer="counter-1"),
+    )
+    lines = [line for line in await hospital.journal() if line.kind == "refund-paid" and line.account == 1010]
+    assert [line.detail for line in lines] == ["counter-2", "counter-1"]
