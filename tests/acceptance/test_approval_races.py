@@ -67,10 +67,9 @@ async def test_one_approval_each_of_many_at_once(limited: Books, proved: Callabl
 async def test_a_refund_is_approved_or_rejected_and_paid_or_failed(
     limited: Books, proved: Callable[[], Awaitable[None]]
 ) -> None:
-    account_id = await account(limited)
     for _ in range(ROUNDS):
-        payment = await deposit(limited, account_id)
-        refund = f"Refund/{id_of(await limited.send(refunding(payment, 2000, by='someone-new')))}"
+        payment = await deposit(limited, await account(limited))
+        refund = f"Refund/{id_of(await limited.send(refunding(payment, 2000)))}"
         first = await at_once(limited, *(deciding(what, refund, "ann") for what in ("approve", "reject")))
         assert len(won(first)) == 1
         if status_of(won(first)[0]) == "rejected":
