@@ -156,5 +156,7 @@ def _refuse_settings(settings: Mapping[str, str]) -> None:
             raise invalid("setting-value", "cash_sessions is off, optional or required.")
         if key == "auto_allocate" and value not in ("off", "on-issue"):
             raise invalid("setting-value", "auto_allocate is off or on-issue.")
+        if key == "requests_per_second" and value and not (_DAYS.fullmatch(value) and int(value) > 0):
+            raise invalid("setting-value", "requests_per_second is a number from 1 to 9999, or nothing.")
         if key == "unpriced_charge" and value not in ("hold", "refuse"):
             raise invalid("setting-value", "unpriced_charge is hold or refuse.")

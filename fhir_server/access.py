@@ -15,4 +15,6 @@ async def authorize(service: Service, authorization: str, visit: Visit) -> tuple
     The visit learns whose token it is as soon as that is certain, so that a denial is logged with who was denied.
     """
     visit.token = token = await service.verifier.verify_header(authorization)
-    return token, await tenant_of(service.tenants, token)
+    tenant = await tenant_of(service.tenants, token)
+    service.rate_limits.check(tenant, token.client)
+    return token, tenant

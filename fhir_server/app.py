@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from typing import Any
@@ -27,6 +28,7 @@ from fhir_server.journal_sealing import keep_sealing
 from fhir_server.metrics import Metrics
 from fhir_server.observation import Observation
 from fhir_server.openapi import openapi, openapi_document
+from fhir_server.rate_limits import RateLimits
 from fhir_server.rest.api import rest_api
 from fhir_server.root import root
 from fhir_server.routes import route_table
@@ -61,6 +63,11 @@ def create_app(settings: Settings) -> FastAPI:
         tenants=TenantDirectory(database),
         verifier=verifier_of(settings),
         access_log=AccessLog(database),
+        rate_limits=RateLimits(
+            os.environ.get("PROMETHEUS_MULTIPROC_DIR"),  # the parent's directory for what workers share
+            client=settings.client_requests_per_second,
+            tenant=settings.tenant_requests_per_second,
+        ),
         routes=routes,
         base_url=settings.base_url,
     )
@@ -108,7 +115,13 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.access_log = service.access_log
     allow_origins(app, settings.allowed_origins)
     # What is added last sees a request first.
-    app.add_middleware(Observation, metrics=metrics)
+    app.add_middleware(
+        Observation,
+        metrics=metrics,
+        in_flight_max=settings.max_requests_in_flight,
+        timeout_seconds=settings.request_timeout_seconds,
+        is_tls=settings.is_tls,
+    )
     return app
 
 

@@ -10,6 +10,8 @@ import structlog
 log = structlog.stdlib.get_logger(__name__)
 
 request_id: ContextVar[str] = ContextVar("request_id", default="-")
+trace_id: ContextVar[str] = ContextVar("trace_id", default="")
+"""Of the trace that the client says the request is a part of, if any."""
 
 
 def log_fault(error: BaseException, what: str = "request failed") -> None:
@@ -21,4 +23,5 @@ def log_fault(error: BaseException, what: str = "request failed") -> None:
         kinds.append(f"{type(current).__qualname__}{f' {sqlstate}' if sqlstate else ''}")
         current = current.__cause__ or current.__context__
     frames = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in traceback.extract_tb(error.__traceback__)]
-    log.error(what, request_id=request_id.get(), kinds=kinds, frames=frames)
+    traced = {"trace_id": trace_id.get()} if trace_id.get() else {}
+    log.error(what, request_id=request_id.get(), kinds=kinds, frames=frames, **traced)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from billing.tenants import TenantDirectory
 from fhir_server.access_log import AccessLog
 from fhir_server.authorization.token import TokenVerifier
+from fhir_server.rate_limits import RateLimits
 from fhir_server.route import RouteTable
 from fhir_server.settings import Settings
 from storage.transaction import Database
@@ -19,5 +20,6 @@ class Service:
     tenants: TenantDirectory
     verifier: TokenVerifier
     access_log: AccessLog
+    rate_limits: RateLimits
     routes: RouteTable
     base_url: str

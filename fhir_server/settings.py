@@ -9,7 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, PositiveFloat, PositiveInt
+from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from billing.endpoint_policy import EndpointPolicy
@@ -29,6 +29,8 @@ class Settings(BaseSettings):
     host: str = Field("127.0.0.1", description="The address to listen on.")
     port: int = Field(8080, ge=0, le=65535, description="The port to listen on; 0 takes a free one.")
     workers: int = Field(0, ge=0, description="Worker processes; 0 means one per CPU core, at most 4.")
+    tls_cert: str = Field("", description="A PEM file with the certificate (chain) to serve https with; empty: http.")
+    tls_key: str = Field("", description="The PEM file with the certificate's private key.")
     public_base_url: str = Field(
         "",
         description="The FHIR base URL as clients see it, such as `https://billing.example.org/fhir`; it is in links, "
@@ -99,6 +101,22 @@ class Settings(BaseSettings):
         "single",
         description="What a delete by criteria does where several resources match: `single` refuses it, `multiple` "
         "deletes them all, at most 100.",
+    )
+    client_requests_per_second: NonNegativeInt = Field(
+        500,
+        description="The most requests a second of one client of a tenant, over all workers of a machine; 0: any "
+        "number. Twice as many may come at once. `--demo` sets 0.",
+    )
+    tenant_requests_per_second: NonNegativeInt = Field(
+        2000,
+        description="The same of all clients of a tenant together; the tenant's setting `requests_per_second` goes "
+        "before. `--demo` sets 0.",
+    )
+    max_requests_in_flight: PositiveInt = Field(
+        500, description="Requests that a worker answers at once; more are refused with 503 before anything is done."
+    )
+    request_timeout_seconds: PositiveInt = Field(
+        120, description="How long a request may take in all, its body's arrival included, before it is ended with 503."
     )
     cursor_key: str = Field(
         "",
@@ -208,10 +226,14 @@ class Settings(BaseSettings):
         return self.built_in_issuer == "on" or (self.built_in_issuer == "auto" and self.is_loopback)
 
     @property
+    def is_tls(self) -> bool:
+        return bool(self.tls_cert)
+
+    @property
     def local_url(self) -> str:
         """The FHIR base URL at the address that is listened on."""
         host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"http://{host}:{self.port}/fhir"
+        return f"{'https' if self.is_tls else 'http'}://{host}:{self.port}/fhir"
 
     @property
     def base_url(self) -> str:

@@ -8,6 +8,7 @@ import logging
 import os
 import shutil
 import socket
+import ssl
 import subprocess
 import sys
 import tempfile
@@ -72,7 +73,7 @@ class WorkerProcesses:
         self._settings = settings.model_dump_json()
         for process in self._processes:
             self._hand_over_settings(process)
-        while not _answers(*self._listening.getsockname()[:2]):
+        while not _answers(*self._listening.getsockname()[:2], is_tls=settings.is_tls):
             if any(process.poll() is not None for process in self._processes):
                 raise ServeError("a worker process ended while it started; the lines above say why")
             time.sleep(POLL_SECONDS)
@@ -133,10 +134,14 @@ class WorkerProcesses:
             process.stdin.close()
 
 
-def _answers(host: str, port: int) -> bool:
+def _answers(host: str, port: int, *, is_tls: bool) -> bool:
     """Whether a health check on this very socket is answered."""
     target = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # every address includes this one
     connection = http.client.HTTPConnection(target, port, timeout=5)
+    if is_tls:
+        # It is this very machine, whatever name the certificate is for.
+        context = ssl._create_unverified_context()  # noqa: S323
+        connection = http.client.HTTPSConnection(target, port, timeout=5, context=context)
     try:
         connection.request("GET", "/healthz")
         return connection.getresponse().status == http.HTTPStatus.OK

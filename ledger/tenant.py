@@ -32,6 +32,8 @@ DEFAULT_SETTINGS: Mapping[str, str] = MappingProxyType(
         "business_keys.Account": "",
         "business_keys.Invoice": "",
         "business_keys.PaymentNotice": "",
+        # The most requests a second of all clients together; empty: as the server's settings say.
+        "requests_per_second": "",
         # Identifier systems, space-separated, whose values may look like card numbers, for they are none.
         "card_number_lookalikes": "",
     }

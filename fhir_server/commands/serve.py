@@ -29,16 +29,27 @@ def serve(
     port: Annotated[int | None, typer.Option(help="The port to listen on; 0 takes a free one. [default: 8080]")] = None,
     data_dir: DataDir = None,
     workers: Annotated[int | None, typer.Option(help="Worker processes; 0: one per CPU core, at most 4.")] = None,
+    tls_cert: Annotated[
+        str | None, typer.Option("--tls-cert", help="A PEM file with the certificate: serve https.")
+    ] = None,
+    tls_key: Annotated[str | None, typer.Option("--tls-key", help="The PEM file with its private key.")] = None,
     demo: Annotated[bool, typer.Option("--demo", help="Load two demo tenants and print tokens for them.")] = False,
 ) -> None:
     """Serve FHIR. Starts the embedded PostgreSQL unless DATABASE_URL is set, and migrates."""
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _stop)
     try:
-        settings = settings_with(host=host, port=port, data_dir=data_dir, workers=workers)
+        settings = settings_with(
+            host=host, port=port, data_dir=data_dir, workers=workers, tls_cert=tls_cert, tls_key=tls_key
+        )
+        _refuse_unreadable_tls(settings)
         if demo:
             # Whoever tries it out listens on the same machine.
-            settings = settings.changed(subscription_allow=f"{settings.subscription_allow},{LOOPBACK}")
+            settings = settings.changed(
+                subscription_allow=f"{settings.subscription_allow},{LOOPBACK}",
+                client_requests_per_second=0,
+                tenant_requests_per_second=0,
+            )
         _refuse_unasked_issuer(settings)
         _serve(settings, demo=demo)
     except StopServing:
@@ -79,6 +90,21 @@ def _load_demo(settings: Settings) -> None:
                 lifetime_seconds=DEMO_TOKEN_SECONDS,
             )
             typer.echo(f"token {mint(settings.data_dir, request, datetime.now(UTC))}")
+
+
+def _refuse_unreadable_tls(settings: Settings) -> None:
+    """Say at once, and not in the log of each worker, that the certificate or its key cannot be used."""
+    import ssl
+
+    from fhir_server.worker_processes import ServeError
+
+    if bool(settings.tls_cert) != bool(settings.tls_key):
+        raise ServeError("--tls-cert and --tls-key go together")
+    if settings.tls_cert:
+        try:
+            ssl.create_default_context(ssl.Purpose.CLIENT_AUTH).load_cert_chain(settings.tls_cert, settings.tls_key)
+        except (OSError, ssl.SSLError) as failure:
+            raise ServeError(f"the certificate {settings.tls_cert} cannot be used: {failure}") from failure
 
 
 def _refuse_unasked_issuer(settings: Settings) -> None:

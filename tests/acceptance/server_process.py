@@ -48,7 +48,11 @@ class ServerProcess:
         command = [str(CHECKOUT / "run"), "serve", "--port", str(self.port), "--workers", str(WORKERS)]
         with self.log.open("a") as log:
             self.process = subprocess.Popen(
-                [*command, "--data-dir", str(self.data_dir)], stdout=subprocess.PIPE, stderr=log, text=True
+                [*command, "--data-dir", str(self.data_dir)],
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+                env=os.environ | {"BILLING_CLIENT_REQUESTS_PER_SECOND": "0", "BILLING_TENANT_REQUESTS_PER_SECOND": "0"},
             )
         assert self.process.stdout is not None
         line = self.process.stdout.readline()

@@ -7,15 +7,21 @@ import os
 import re
 import signal
 import socket
+import ssl
 import subprocess
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
 from storage.embedded_postgres import EmbeddedPostgres
 from storage.postgres_process import PidFile, is_server_of
@@ -33,7 +39,9 @@ class Served:
     def status(self, path: str) -> int:
         """The status of an answer, 0 for none."""
         try:
-            with urllib.request.urlopen(self.url.removesuffix("/fhir") + path, timeout=30) as answer:
+            # Its own certificate is not the test's subject.
+            context = ssl._create_unverified_context() if self.url.startswith("https:") else None
+            with urllib.request.urlopen(self.url.removesuffix("/fhir") + path, timeout=30, context=context) as answer:
                 return int(answer.status)
         except urllib.error.HTTPError as answer:
             return answer.code
@@ -57,7 +65,7 @@ def serving(data_dir: Path, *arguments: str, **environment: str) -> Iterator[Ser
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=os.environ | environment) as process:
         try:
             assert process.stdout is not None
-            ready = re.fullmatch(r"ready (http://127\.0\.0\.1:\d+/fhir)\n", process.stdout.readline())
+            ready = re.fullmatch(r"ready (https?://127\.0\.0\.1:\d+/fhir)\n", process.stdout.readline())
             assert ready, "the server did not say that it is ready"
             yield Served(process, ready.group(1))
         finally:
@@ -196,3 +204,75 @@ def test_an_address_that_nobody_has_is_refused_plainly(data_dir: Path) -> None:
 def test_port_0_takes_a_port_that_is_free(data_dir: Path) -> None:
     with serving(data_dir) as served, socket.socket() as other, pytest.raises(OSError, match="in use"):
         other.bind(("127.0.0.1", int(served.url.split(":")[2].removesuffix("/fhir"))))
+
+
+def certificate(directory: Path) -> tuple[str, str]:
+    """A certificate for loopback and its key, signed by itself."""
+    files = (str(directory / "cert.pem"), str(directory / "key.pem"))
+    now = datetime.now(UTC)
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now)
+        .not_valid_after(now + timedelta(days=1))
+        .sign(key, hashes.SHA256())
+    )
+    Path(files[0]).write_bytes(made.public_bytes(serialization.Encoding.PEM))
+    private = (serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    Path(files[1]).write_bytes(key.private_bytes(*private))
+    return files
+
+
+def test_with_a_certificate_it_serves_https_and_keeps_its_limits_over_all_workers(
+    data_dir: Path, tmp_path: Path
+) -> None:
+    cert, key = certificate(tmp_path)
+    limit = {"BILLING_CLIENT_REQUESTS_PER_SECOND": "1"}
+    run(
+        "tenants",
+        "add",
+        "kabul",
+        "--country",
+        "AF",
+        "--currency",
+        "AFN",
+        "--timezone",
+        "Asia/Kabul",
+        "--data-dir",
+        str(data_dir),
+    )
+    token = run("token", "--tenant", "kabul", "--scope", "system/*.rs", "--data-dir", str(data_dir)).stdout.strip()
+    with serving(data_dir, "--tls-cert", cert, "--tls-key", key, **limit) as served:
+        assert served.url.startswith("https://")
+        assert served.status("/healthz") == 200
+        context = ssl._create_unverified_context()
+        request = urllib.request.Request(f"{served.url}/Account", headers={"authorization": f"Bearer {token}"})
+        found: list[int] = []
+        waits: list[str] = []
+        for _ in range(8):  # each on a connection of its own, so that both workers get some
+            try:
+                with urllib.request.urlopen(request, timeout=30, context=context) as answer:
+                    found.append(answer.status)
+                    assert answer.headers["strict-transport-security"]
+            except urllib.error.HTTPError as answer:
+                found.append(answer.code)
+                waits.append(answer.headers["retry-after"])
+        assert found[0] == 200
+        assert 429 in found
+        assert set(waits) == {"1"}
+
+
+NO_FILE = "/nowhere.pem"
+
+
+@pytest.mark.parametrize("arguments", [("--tls-cert", NO_FILE), ("--tls-cert", NO_FILE, "--tls-key", NO_FILE)])
+def test_a_certificate_that_cannot_be_used_is_refused_in_a_sentence(data_dir: Path, arguments: tuple[str, ...]) -> None:
+    done = run("serve", "--port", "0", "--data-dir", str(data_dir), *arguments)
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    assert "--tls-cert" in done.stderr or "cannot be used" in done.stderr

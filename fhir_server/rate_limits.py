@@ -1,0 +1,88 @@
+"""How many requests a client and a tenant may send a second: token buckets that all worker processes of a server share.
+
+The buckets are records in a file that every worker maps, each changed under a lock of its own bytes: two system calls
+and no round trip. A client that is silent gathers at most two seconds' worth. Several machines count each for itself.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import mmap
+import os
+import struct
+import time
+from collections.abc import Callable
+from functools import lru_cache
+from pathlib import Path
+
+from ledger.errors import Category, refuse
+from ledger.tenant import Tenant
+
+FILE = "rate-limits"
+BURST_SECONDS = 2.0
+_SLOTS = 1 << 16
+_PROBES = 4
+_FORGOTTEN_SECONDS = 60.0
+_RECORD = struct.Struct("<Qdd")  # whose bucket, how full it was, and when
+_BYTES = (_SLOTS + _PROBES) * _RECORD.size
+
+
+class RateLimits:
+    """`client` and `tenant` are requests a second, 0 for any number; a tenant's own setting goes before the latter."""
+
+    def __init__(
+        self, directory: str | None, *, client: int, tenant: int, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._client, self._tenant, self._clock = client, tenant, clock
+        self._file = -1
+        if directory:
+            self._file = os.open(Path(directory) / FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            os.ftruncate(self._file, _BYTES)
+        self._map = mmap.mmap(self._file, _BYTES)
+
+    def check(self, tenant: Tenant, client: str) -> None:
+        """Count a request; refused where there were too many."""
+        if self._client and not self._take(f"{tenant.id}\n{client}", self._client):
+            raise _too_many("client", self._client)
+        own = tenant.settings.get("requests_per_second")
+        per_second = int(own) if own else self._tenant
+        if per_second and not self._take(tenant.id, per_second):
+            raise _too_many("tenant", per_second)
+
+    def _take(self, name: str, per_second: int) -> bool:
+        key = _key(name)
+        first = key % _SLOTS
+        if self._file >= 0:
+            fcntl.lockf(self._file, fcntl.LOCK_EX, _PROBES * _RECORD.size, first * _RECORD.size)
+        try:
+            return self._take_locked(key, first, float(per_second))
+        finally:
+            if self._file >= 0:
+                fcntl.lockf(self._file, fcntl.LOCK_UN, _PROBES * _RECORD.size, first * _RECORD.size)
+
+    def _take_locked(self, key: int, first: int, per_second: float) -> bool:
+        now = self._clock()
+        place, most = first * _RECORD.size, per_second * BURST_SECONDS
+        full = most
+        for slot in range(first, first + _PROBES):
+            found, level, at = _RECORD.unpack_from(self._map, slot * _RECORD.size)
+            if found == key:
+                place, full = slot * _RECORD.size, min(most, level + max(0.0, now - at) * per_second)
+                break
+            if found == 0 or now - at > _FORGOTTEN_SECONDS:
+                place = slot * _RECORD.size
+        allowed = full >= 1.0
+        _RECORD.pack_into(self._map, place, key, full - 1.0 if allowed else full, now)
+        return allowed
+
+
+@lru_cache(maxsize=4096)
+def _key(name: str) -> int:
+    # The same in every process; 0 is a bucket that nobody has.
+    return int.from_bytes(hashlib.blake2b(name.encode(), digest_size=8).digest(), "little") or 1
+
+
+def _too_many(whose: str, per_second: int) -> Exception:
+    message = f"The {whose} sends more than {per_second} requests a second; send them more slowly."
+    return refuse(Category.THROTTLED, "too-many-requests", message)

@@ -1,0 +1,82 @@
+"""Too much at once, too long, and what every answer says to browsers and tracers."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import httpx
+import pytest
+from starlette.types import Receive, Scope, Send
+
+from fhir_server.metrics import Metrics
+from fhir_server.observation import Observation
+from tests.database_server import DatabaseAccess
+from tests.integration.serving import BASE, Hospital, Server, body, codes_of, serving
+
+METRICS = Metrics(dict)
+
+
+def observed(seconds: float, *, in_flight_max: int = 100, timeout_seconds: int = 60) -> httpx.AsyncClient:
+    async def slow(_scope: Scope, _receive: Receive, send: Send) -> None:
+        await asyncio.sleep(seconds)
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"{}"})
+
+    app = Observation(slow, METRICS, in_flight_max=in_flight_max, timeout_seconds=timeout_seconds)
+    return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=BASE)
+
+
+async def test_more_than_can_be_done_at_once_is_refused_at_once_and_health_is_not() -> None:
+    async with observed(0.2, in_flight_max=3) as http:
+        busy = [asyncio.create_task(http.get("/Account")) for _ in range(3)]
+        await asyncio.sleep(0.05)
+        refused = await http.get("/Account")
+        assert (refused.status_code, codes_of(body(refused))) == (503, ["overloaded"])
+        assert refused.headers["retry-after"] == "1"
+        assert (await http.get("http://127.0.0.1:8080/healthz")).status_code == 200
+        assert [answer.status_code for answer in await asyncio.gather(*busy)] == [200, 200, 200]
+        assert (await http.get("/Account")).status_code == 200
+
+
+async def test_a_request_that_takes_too_long_is_ended() -> None:
+    async with observed(30, timeout_seconds=1) as http:
+        answer = await http.get("/Account")
+    assert (answer.status_code, codes_of(body(answer))) == (503, ["request-timeout"])
+
+
+async def test_a_tenant_that_sends_too_much_is_told_to_wait_and_others_are_not(
+    database: DatabaseAccess, tmp_path: Path
+) -> None:
+    async with serving(database, tmp_path, tenant_requests_per_second=2) as server:
+        first, second = await server.add_tenant(), await server.add_tenant()
+        async with server.client(server.token(first)) as http:
+            answers = [await http.get("Account/none") for _ in range(8)]
+        assert [answer.status_code for answer in answers[:4]] == [404] * 4
+        refused = answers[-1]
+        assert (refused.status_code, codes_of(body(refused))) == (429, ["too-many-requests"])
+        assert refused.headers["retry-after"] == "1"
+        async with server.client(server.token(second)) as http:
+            assert (await http.get("Account/none")).status_code == 404
+
+
+async def test_every_answer_tells_browsers_to_take_it_for_data(server: Server, hospital: Hospital) -> None:
+    async with server.client(None) as anyone:
+        answers = [await anyone.get("metadata"), await anyone.get("Account"), await anyone.get("/nowhere")]
+    answers.append(await hospital.http.get("Account"))
+    for answer in answers:
+        assert answer.headers["x-content-type-options"] == "nosniff"
+        assert "frame-ancestors 'none'" in answer.headers["content-security-policy"]
+        assert answer.headers["referrer-policy"] == "no-referrer"
+        assert "set-cookie" not in answer.headers
+        assert "server" not in answer.headers
+
+
+@pytest.mark.parametrize("sent", ["", "00-1-2-3", f"ff-{'a' * 32}-{'b' * 16}-01", f"00-{'A' * 32}-{'b' * 16}-01"])
+async def test_a_trace_goes_on_and_what_is_none_is_not_repeated(server: Server, sent: str) -> None:
+    trace = "4bf92f3577b34da6a3ce929d0e0e4736"
+    async with server.client(None) as anyone:
+        traced = await anyone.get("metadata", headers={"traceparent": f"00-{trace}-00f067aa0ba902b7-01"})
+        assert traced.headers["traceparent"].split("-")[:2] == ["00", trace]
+        assert "00f067aa0ba902b7" not in traced.headers["traceparent"]
+        assert "traceparent" not in (await anyone.get("metadata", headers={"traceparent": sent})).headers
