@@ -15,6 +15,7 @@ from pydantic_core import PydanticCustomError
 from ledger.errors import Refusal
 from ledger.money import AMOUNT_MINOR_MAX, Money, exponent_of
 
+_is_instant = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}.+").fullmatch
 _is_day = re.compile(r"\d{4}-\d{2}-\d{2}").fullmatch
 
 
@@ -40,6 +41,15 @@ def _day(value: Any) -> date:
     return date.fromisoformat(value)
 
 
+def _instant(value: Any) -> Any:
+    # A bare number would be read as the seconds since 1970.
+    if not isinstance(value, str):
+        return value
+    if not _is_instant(value):
+        raise ValueError("a moment is a text with a zone, such as 2026-03-31T10:00:00+04:30")
+    return datetime.fromisoformat(value)
+
+
 def _no_spaces_only(text: str) -> str:
     if not text.strip():
         raise ValueError("this text is empty")
@@ -48,7 +58,7 @@ def _no_spaces_only(text: str) -> str:
 
 Currency = Annotated[str, StringConstraints(pattern="^[A-Z]{3}$"), AfterValidator(_iso_4217)]
 Day = Annotated[date, BeforeValidator(_day, json_schema_input_type=str)]
-Instant = AwareDatetime
+Instant = Annotated[AwareDatetime, BeforeValidator(_instant, json_schema_input_type=datetime)]
 Text = Annotated[str, StringConstraints(min_length=1, max_length=1000), AfterValidator(_no_spaces_only)]
 
 
