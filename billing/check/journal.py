@@ -12,7 +12,7 @@ from ledger.money import currency_exponents
 from storage import check_journal
 
 # Every kind of entry there is: the type of resource that makes it, and whether it reverses another.
-_KINDS = (
+KINDS = (
     ("ChargeItem", capture.KIND, False),
     ("ChargeItem", capture.REVERSED, True),
     ("Invoice", INVOICE_ISSUED, False),
@@ -108,7 +108,7 @@ RULES = (
         check_journal.KIND_UNKNOWN,
         "JournalEntry/{0}",
         "no command makes an entry of kind {1} for {2}",
-        ([row[0] for row in _KINDS], [row[1] for row in _KINDS], [row[2] for row in _KINDS]),
+        ([row[0] for row in KINDS], [row[1] for row in KINDS], [row[2] for row in KINDS]),
     ),
     Rule(
         Corruption.REVERSAL_WRONG,

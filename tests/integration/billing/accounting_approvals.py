@@ -2,19 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from typing import Protocol
-
 from tests.integration.billing import adjustment_commands, refund_commands
-from tests.integration.billing.hospital import Document, Hospital, Result, line_of, share
+from tests.integration.billing.accounting_book import Page
+from tests.integration.billing.hospital import Document, line_of, share
 
 INSURER = {"reference": "Organization/insurer"}
-
-
-class Page(Protocol):
-    hospital: Hospital
-
-    async def show(self, title: str, rule: str, example: str, command: Callable[[], Awaitable[Result]]) -> Result: ...
 
 
 async def show_approvals(page: Page) -> None:
