@@ -87,13 +87,19 @@ async def locked(
     named: set[str] = set()
     if naming is not None:
         named = await accounts_touched_by(tx, resource_type, own_references(naming, context.base_url))
-    seen = (await load(tx, resource_type, [resource_id])).get(resource_id)
-    if seen is None:
+    if tx.holds_locks:
+        # A Bundle has locked already what its entries touch.
+        await account_balances.lock(tx, named)
+    else:
+        seen = (await load(tx, resource_type, [resource_id])).get(resource_id)
+        if seen is None:
+            await tx.read_clock()
+            return None
+        await account_balances.lock(tx, accounts_named_by(seen) | named)
+    current = (await lock_and_load(tx, resource_type, [resource_id])).get(resource_id)
+    if current is None:
         await tx.read_clock()
         return None
-    await account_balances.lock(tx, accounts_named_by(seen) | named)
-    current = (await lock_and_load(tx, resource_type, [resource_id])).get(resource_id)
-    if current is not None:
-        # It may have moved to another account while its first one was waited for.
-        await account_balances.lock(tx, accounts_named_by(current))
+    # It may have moved to another account while its first one was waited for.
+    await account_balances.lock(tx, accounts_named_by(current))
     return current

@@ -184,7 +184,9 @@ def _locks(entry: Entry, existing: dict[int, str]) -> bool:
 
 def _touched(entry: Entry) -> tuple[str, str | None, dict[str, Any] | None]:
     request = entry.request
-    return request.resource_type, request.id or None, None if entry.route.operation else request.document
+    # Accounts that are to be opened are taken with the others, so that none is missing later.
+    new_id = request.assigned_id if request.resource_type == "Account" else None
+    return request.resource_type, request.id or new_id, None if entry.route.operation else request.document
 
 
 async def _answer(tx: Transaction, entry: Entry, plan: _Plan, existing: dict[int, str]) -> Answer:

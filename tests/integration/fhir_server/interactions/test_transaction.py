@@ -496,3 +496,27 @@ async def test_entries_may_refer_to_one_another_and_to_themselves(server: Server
         part_of = [each["resource"]["partOf"]["reference"] for each in response["entry"]]
         assert part_of == [f"Account/{other}", f"Account/{one}", f"Account/{ids_of(response)[2]}"]
     assert ids_of(again)[2] != itself
+
+
+async def test_many_accounts_are_opened_and_changed_in_one_transaction(hospital: Hospital) -> None:
+    opened = await send(hospital, *(entry("POST", "Account", account(name=f"n{at}")) for at in range(60)))
+    ids = ids_of(opened)
+    changed = [entry("PUT", f"Account/{id_}", account(id=id_, name="new")) for id_ in ids]
+    removed = [entry("DELETE", f"Account/{id_}") for id_ in ids[:20]]
+    assert [each["resource"]["name"] for each in (await send(hospital, *changed))["entry"]] == ["new"] * 60
+    assert {each["response"]["status"] for each in (await send(hospital, *removed))["entry"]} == {"204 No Content"}
+
+
+async def test_a_transaction_has_five_hundred_entries(hospital: Hospital) -> None:
+    charges = [temporary(100 + at) for at in range(498)]
+    draft = draft_invoice(ACCOUNT, status="issued")
+    draft["lineItem"] = [{"chargeItemReference": {"reference": each}} for each in charges]
+    response = await send(
+        hospital,
+        entry("POST", "Invoice", draft, INVOICE),
+        *(entry("POST", "ChargeItem", charge_item(ACCOUNT), each) for each in charges),
+        entry("POST", "Account", account(), ACCOUNT),
+    )
+    issued = response["entry"][0]["resource"]
+    assert (issued["status"], len(issued["lineItem"])) == ("issued", 498)
+    assert issued["totalGross"] == {"value": 49800, "currency": "AFN"}
