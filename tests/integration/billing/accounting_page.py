@@ -22,6 +22,7 @@ from tests.integration.billing.hospital import (
     own_line,
     share,
 )
+from tests.integration.billing.price_lists import CPT, concept, price, publish, rule
 
 INSURER = {"reference": "Organization/insurer"}
 
@@ -57,6 +58,26 @@ async def _charges(page: Page, account: Document) -> Document:
         "the visit costs 1,200.00 after all.",
         lambda: hospital.update(changed),
     )
+    await publish(
+        hospital,
+        price("71046", 90000),
+        rule("courtesy", "discount", "10"),
+        rule("poor", "exemption", "50", modifier="POOR"),
+    )
+    x_ray = hospital.charge_document(
+        account,
+        None,
+        code={"coding": [{"system": CPT, "code": "71046"}]},
+        extension=[concept("charge-modifier", "POOR")],
+    )
+    priced = await page.show(
+        "A charge is captured at the price of a list, which takes something off",
+        "What the service costs by the list is revenue, 4000; what its rules take off is not owed: a discount, 4110 ->"
+        " 4000, and an exemption, 4120 -> 4000. 1150 -> 4000 is the rest. What is exempt from all is booked too.",
+        "an X-ray of 900.00, 10% off for everybody, and half of the rest for the poor.",
+        lambda: hospital.create(x_ray),
+    )
+    await hospital.update(priced | {"status": "aborted"})
     wrong = await hospital.charge(account, "70")
     await page.show(
         "A charge is voided",
