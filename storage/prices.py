@@ -28,25 +28,32 @@ _INSERT = ArrayInsert(charge_price, 870)
 
 # In force on a day from $4 to $5, for the tenant $1 in the country $2; $3 and the last are the codes.
 _IN_FORCE = (
-    " JOIN billing.price_list AS l ON l.tenant_id = v.tenant_id AND l.list_id = v.list_id"
-    " WHERE v.status = 'active' AND v.valid_from <= $5::date AND (v.valid_to IS NULL OR v.valid_to >= $4::date)"
+    "v.status = 'active' AND v.valid_from <= $5::date AND (v.valid_to IS NULL OR v.valid_to >= $4::date)"
     " AND (l.country IS NULL OR l.country = $2)"
 )
+_LIST = " JOIN billing.price_list AS l ON l.tenant_id = v.tenant_id AND l.list_id = v.list_id"
+# OFFSET 0 has it done in this order, code by code on the index: no list is read whole, also where PostgreSQL does not
+# know yet how many prices there are.
 _PRICES = Statement(
-    "SELECT p.tenant_id, p.list_id, p.version, l.level, l.facility, l.program_system, l.program_code, v.valid_from,"
-    " v.valid_to, p.system, p.code, p.currency, p.amount_minor, p.unit, p.tax_category, p.tax_included"
+    "SELECT p.tenant_id, p.list_id, p.version, f.level, f.facility, f.program_system, f.program_code, f.valid_from,"
+    " f.valid_to, p.system, p.code, p.currency, p.amount_minor, p.unit, p.tax_category, p.tax_included"
     " FROM unnest($6::text[], $3::text[]) AS w(system, code)"
-    " JOIN billing.price AS p ON p.tenant_id IN ($1, 'national') AND p.code = w.code AND p.system = w.system"
-    " JOIN billing.price_list_version AS v"
-    " ON v.tenant_id = p.tenant_id AND v.list_id = p.list_id AND v.version = p.version" + _IN_FORCE
+    " CROSS JOIN LATERAL (SELECT * FROM billing.price WHERE tenant_id IN ($1, 'national')"
+    " AND code = w.code AND system = w.system OFFSET 0) AS p"
+    " CROSS JOIN LATERAL (SELECT l.*, v.valid_from, v.valid_to FROM billing.price_list_version AS v"
+    + _LIST
+    + " WHERE v.tenant_id = p.tenant_id AND v.list_id = p.list_id AND v.version = p.version AND "
+    + _IN_FORCE
+    + " OFFSET 0) AS f"
 )
 _RULES = Statement(
     "SELECT r.tenant_id, r.list_id, r.version, r.rule_id, r.kind, r.percent, r.amount_minor, r.currency, r.system,"
     " r.code, r.modifier, r.modifier_system FROM billing.price_list_version AS v"
     " JOIN billing.price_rule AS r ON r.tenant_id = v.tenant_id AND r.list_id = v.list_id AND r.version = v.version"
+    + _LIST
+    + " WHERE v.tenant_id IN ($1, 'national') AND (r.code IS NULL OR r.code = ANY($3::text[])) AND "
     + _IN_FORCE
-    + " AND v.tenant_id IN ($1, 'national') AND (r.code IS NULL OR r.code = ANY($3::text[]))"
-    " ORDER BY r.tenant_id, r.list_id, r.version, r.rule_id"
+    + " ORDER BY r.tenant_id, r.list_id, r.version, r.rule_id"
 )
 _LATEST = Statement(
     "SELECT DISTINCT ON (charge_item_id) charge_item_id, discount_minor, exemption_minor FROM billing.charge_price"
