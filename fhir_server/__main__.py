@@ -14,6 +14,7 @@ from fhir_server.commands.migrate import migrate
 from fhir_server.commands.price_lists import price_lists
 from fhir_server.commands.restore import restore
 from fhir_server.commands.rotate_key import rotate_key
+from fhir_server.commands.sbom import sbom
 from fhir_server.commands.seal import seal
 from fhir_server.commands.serve import serve
 from fhir_server.commands.settings import settings
@@ -41,6 +42,7 @@ cli.command("rotate-key")(rotate_key)
 cli.add_typer(tax_rules, name="tax-rules")
 cli.command()(check)
 cli.command()(seal)
+cli.command()(sbom)
 cli.command()(backup)
 cli.command()(restore)
 cli.command()(upgrade)

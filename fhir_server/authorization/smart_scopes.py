@@ -33,12 +33,10 @@ BUSINESS_SCOPES = {
     "billing:tenant:admin": "read and change the tenant's own settings",
     "billing:search:explain": "ask how the database carries a search out (_explain)",
     "billing:audit:read": "read the access log with a wildcard scope for all types",
-    "billing:registry:admin": "read and change the registry of tenants: for the operator of the platform",
 }
-"""All business scopes and what they allow. `billing:*` is all of them but the last."""
+"""All business scopes and what they allow. `billing:*` is all of them."""
 
 EVERY_BUSINESS_SCOPE = "billing:*"
-NOT_IN_EVERY = frozenset({"billing:registry:admin"})
 
 _RESOURCE_SCOPE = re.compile(
     r"(system|user|patient)/(\*|[A-Z][A-Za-z]+)\.(read|write|\*|(?=[cruds])c?r?u?d?s?)(?:\?(.+))?"
@@ -96,7 +94,7 @@ class Scopes:
         return resource_type in self.permissions or any(name == resource_type for name, _, _ in self.narrowed)
 
     def allow_business(self, scope: str) -> bool:
-        return scope in self.business or (EVERY_BUSINESS_SCOPE in self.business and scope not in NOT_IN_EVERY)
+        return scope in self.business or EVERY_BUSINESS_SCOPE in self.business
 
     def require(self, resource_type: str, permission: Permission) -> None:
         if not self.allow(resource_type, permission):

@@ -88,7 +88,6 @@ def test_a_token_of_a_patient_is_for_types_that_patients_have_and_never_for_all_
         ("system/Invoice.rs", "system/Invoice.rs?status=issued", ""),
         ("system/Invoice.rs?status=issued", "system/Invoice.rs?status=issued", "system/Invoice.rs?status=issued"),
         ("billing:refund:pay", "billing:*", "billing:refund:pay"),
-        ("billing:registry:admin", "billing:*", ""),
         ("billing:*", "billing:refund:pay", ""),
         ("patient/*.rs openid", "system/*.cruds", ""),
     ],
