@@ -72,6 +72,11 @@ class Tenant:
     def systems_like_cards(self) -> frozenset[str]:
         return frozenset(self.setting("card_number_lookalikes").split())
 
+    def all_settings(self) -> dict[str, str]:
+        """Every setting as it holds for this tenant; those by currency for the tenant's own and where they are set."""
+        by_currency = {f"{key}.{self.currency}": value for key, value in SETTINGS_BY_CURRENCY.items()}
+        return {**DEFAULT_SETTINGS, **by_currency, **self.settings}
+
     def setting_in(self, key: str, currency: str) -> str:
         """A setting that there is one of for each currency."""
         return self.settings.get(f"{key}.{currency}", SETTINGS_BY_CURRENCY[key])

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from ledger.adjustment import Adjustment
 from ledger.approval import Decision, Limits
 from storage.array_insert import ArrayInsert
-from storage.decisions import STATUS_SQL, decisions_of
+from storage.decisions import STATUS_SQL, decisions_of, page_statement
 from storage.pipeline import Row, Statement
 from storage.tables import adjustment, adjustment_part
 from storage.transaction import Reader, Transaction
@@ -30,12 +30,7 @@ _COUNTED = Statement(
     " AND r.account_id = $2 AND r.requested_by = $3 AND r.requested_at >= $4::timestamptz"
     " AND r.type NOT IN ('provision', 'recovery')) AS c WHERE c.status <> 'rejected'"
 )
-_PAGE = Statement(
-    f"SELECT * FROM (SELECT {_COLUMNS}, {STATUS} AS status FROM billing.adjustment AS r WHERE r.tenant_id = $1"
-    " AND ($2::text IS NULL OR r.id < $2) AND ($3::text IS NULL OR r.account_id = $3)"
-    " AND ($4::text IS NULL OR r.type = $4)) AS p"
-    " WHERE ($5::text IS NULL OR p.status = $5) ORDER BY p.id DESC LIMIT $6::integer"
-)
+_SELECTION = f"SELECT {_COLUMNS}, {STATUS} AS status FROM billing.adjustment AS r"
 _PARTS = Statement(
     "SELECT adjustment_id, invoice_id, amount_minor, credit_note_id FROM billing.adjustment_part"
     " WHERE tenant_id = $1 AND adjustment_id = ANY($2::text[]) ORDER BY adjustment_id, invoice_id"
@@ -108,7 +103,10 @@ async def page(
     count: int,
 ) -> list[AdjustmentWithDecisions]:
     """Adjustments in the reverse order of their ids, from the one behind `before` on."""
-    rows = await reader.read(tenant_id, _PAGE, tenant_id, before, account_id, kind, status, count)
+    given = {"r.id < {}": before, "r.account_id = {}": account_id, "r.type = {}": kind}
+    asked = {condition: value for condition, value in given.items() if value is not None}
+    statement = page_statement(_SELECTION, tuple(asked))
+    rows = await reader.read(tenant_id, statement, tenant_id, count, status, *asked.values())
     return await _with_decisions(reader, tenant_id, rows)
 
 

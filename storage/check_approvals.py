@@ -54,15 +54,29 @@ APPROVER_WRONG = sql(
     " GROUP BY d.subject, d.subject_id, d.decided_by, r.requested_by"
     f" HAVING count(*) > 1 OR d.decided_by = r.requested_by ORDER BY 1, 2{LIMIT}"
 )
+
+
+def _counted(table: str, of_owner: str) -> str:
+    """What each request of a table says was counted, and what its requester had requested by then, by an index."""
+    return (
+        f"SELECT '{table}', r.id, r.counted_minor, (SELECT sum(o.amount_minor) FROM billing.{table} AS o"
+        f" WHERE o.tenant_id = r.tenant_id AND {of_owner} AND o.requested_by = r.requested_by"
+        " AND o.currency = r.currency AND o.requested_at <= r.requested_at"
+        " AND o.requested_at >= r.requested_at - make_interval(days => r.window_days)"
+        f" AND NOT EXISTS (SELECT FROM billing.decision AS d WHERE d.tenant_id = o.tenant_id AND d.subject = '{table}'"
+        " AND d.subject_id = o.id AND d.decision IN ('rejected', 'failed') AND d.decided_at < r.requested_at"
+        f" AND o.id <> r.id)) FROM billing.{table} AS r WHERE r.tenant_id = $1"
+    )
+
+
+_COUNTS_NOT = "type NOT IN ('provision', 'recovery')"
 # subject, id, what it says was counted, what it and what its requester had requested before come to
 COUNTED_WRONG = sql(
-    f"WITH r AS ({_REQUESTS}), c AS (SELECT r.subject, r.id, r.counted_minor, (SELECT sum(o.amount_minor) FROM r AS o"
-    " WHERE o.subject = r.subject AND o.owner = r.owner AND o.requested_by = r.requested_by AND o.currency = r.currency"
-    " AND o.requested_at <= r.requested_at AND o.requested_at >= r.requested_at - make_interval(days => r.window_days)"
-    " AND NOT EXISTS (SELECT FROM billing.decision AS d WHERE d.tenant_id = o.tenant_id AND d.subject = o.subject"
-    " AND d.subject_id = o.id AND d.decision IN ('rejected', 'failed') AND d.decided_at < r.requested_at"
-    " AND o.id <> r.id)) AS counted FROM r)"
-    f" SELECT subject, id, counted_minor, counted FROM c WHERE counted_minor <> counted ORDER BY 1, 2{LIMIT}"
+    "SELECT * FROM ("
+    + _counted("refund", "(o.account_id = r.account_id OR o.payer = r.payer)")
+    + " UNION ALL "
+    + _counted("adjustment", f"o.account_id = r.account_id AND o.{_COUNTS_NOT}")
+    + f" AND r.{_COUNTS_NOT}) AS c(subject, id, said, counted) WHERE said <> counted ORDER BY 1, 2{LIMIT}"
 )
 # subject, id, number: a decision that does not follow from what was decided before, or is about nothing
 DECISIONS_BROKEN = sql(

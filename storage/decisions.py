@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
+from functools import cache
 
 from ledger.approval import Decision
-from storage.array_insert import ArrayInsert
+from storage.array_insert import ArrayInsert, made_of_tables
 from storage.pipeline import Statement
 from storage.tables import decision
 from storage.transaction import Reader, Transaction
@@ -23,6 +24,21 @@ STATUS_SQL = (
     " CASE WHEN {request}.approvals_needed = 0 THEN {when_approved} ELSE 'pending-approval' END)"
 )
 """The status of a request, as `ledger.approval.status_of` has it."""
+
+
+@cache
+def page_statement(selection: str, asked: tuple[str, ...]) -> Statement:
+    """A page of requests, the latest first: $1 tenant, $2 count, $3 status or NULL, $4 ... what is asked for.
+
+    One statement for each set of filters, so that each has a plan of its own.
+    """
+    where = "".join(f" AND {condition.format(f'${number}')}" for number, condition in enumerate(asked, 4))
+    return Statement(
+        made_of_tables(
+            f"SELECT * FROM ({selection} WHERE r.tenant_id = $1{where}) AS p"
+            " WHERE $3::text IS NULL OR p.status = $3 ORDER BY p.id DESC LIMIT $2::integer"
+        )
+    )
 
 
 async def decisions_of(

@@ -9,7 +9,7 @@ from ledger.approval import Decision, Limits
 from ledger.payment import Owner
 from ledger.refund import Refund
 from storage.array_insert import ArrayInsert
-from storage.decisions import STATUS_SQL, decisions_of
+from storage.decisions import STATUS_SQL, decisions_of, page_statement
 from storage.pipeline import Row, Statement
 from storage.tables import refund
 from storage.transaction import Reader, Transaction
@@ -34,16 +34,11 @@ _HELD = Statement(
 _COUNTED = Statement(
     "SELECT coalesce(sum(c.amount_minor), 0)::bigint FROM ("
     f"SELECT r.amount_minor, {STATUS} AS status FROM billing.refund AS r WHERE r.tenant_id = $1"
-    " AND r.account_id IS NOT DISTINCT FROM $2::text AND r.payer IS NOT DISTINCT FROM $3::text"
+    " AND (r.account_id = $2 OR r.payer = $3)"
     " AND r.requested_by = $4 AND r.requested_at >= $5::timestamptz AND r.currency = $6) AS c"
     " WHERE c.status NOT IN ('rejected', 'failed')"
 )
-_PAGE = Statement(
-    f"SELECT * FROM (SELECT {_COLUMNS}, {STATUS} AS status FROM billing.refund AS r WHERE r.tenant_id = $1"
-    " AND ($2::text IS NULL OR r.id < $2) AND ($3::text IS NULL OR r.payment_id = $3)"
-    " AND ($4::text IS NULL OR r.account_id = $4)) AS p"
-    " WHERE ($5::text IS NULL OR p.status = $5) ORDER BY p.id DESC LIMIT $6::integer"
-)
+_SELECTION = f"SELECT {_COLUMNS}, {STATUS} AS status FROM billing.refund AS r"
 
 
 class RefundWithDecisions(NamedTuple):
@@ -93,7 +88,10 @@ async def page(
     count: int,
 ) -> list[RefundWithDecisions]:
     """Refunds in the reverse order of their ids, from the one behind `before` on."""
-    rows = await reader.read(tenant_id, _PAGE, tenant_id, before, payment_id, account_id, status, count)
+    given = {"r.id < {}": before, "r.payment_id = {}": payment_id, "r.account_id = {}": account_id}
+    asked = {condition: value for condition, value in given.items() if value is not None}
+    statement = page_statement(_SELECTION, tuple(asked))
+    rows = await reader.read(tenant_id, statement, tenant_id, count, status, *asked.values())
     return await _with_decisions(reader, tenant_id, rows)
 
 

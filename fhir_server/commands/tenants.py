@@ -126,8 +126,6 @@ def set_values(
 
 
 def _print(tenant: Tenant) -> None:
-    from ledger.tenant import DEFAULT_SETTINGS
-
     for label, value in {
         "id": tenant.id,
         "name": tenant.name,
@@ -139,8 +137,8 @@ def _print(tenant: Tenant) -> None:
         typer.echo(f"{label}: {value}")
     for facility_id, name in sorted(tenant.facilities.items()):
         typer.echo(f"facility {facility_id}={name}")
-    for key in sorted(DEFAULT_SETTINGS):
-        typer.echo(f"{key}={tenant.setting(key)}{'' if key in tenant.settings else '  (default)'}")
+    for key, value in sorted(tenant.all_settings().items()):
+        typer.echo(f"{key}={value}{'' if key in tenant.settings else '  (default)'}")
 
 
 def _pairs(texts: Sequence[str] | None) -> dict[str, str]:

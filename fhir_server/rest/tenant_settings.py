@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated
 
 from pydantic import ConfigDict, Field
@@ -12,7 +13,7 @@ from fhir_server.rest.answers import answer_of
 from fhir_server.rest.documents import Document
 from fhir_server.rest.request import RestRequest, Writing
 from fhir_server.rest.route import RestRoute
-from ledger.tenant import DEFAULT_SETTINGS, Tenant
+from ledger.tenant import Tenant
 from storage.tenants import lock_settings
 from storage.transaction import Transaction
 
@@ -66,7 +67,7 @@ def _answer(tenant: Tenant, settings: dict[str, str]) -> Answer:
         currency=tenant.currency,
         timezone=tenant.timezone,
         settings=settings,
-        defaults=dict(DEFAULT_SETTINGS),
+        defaults=replace(tenant, settings={}).all_settings(),
     )
     return answer_of(document, version=settings_version(settings))
 

@@ -19,6 +19,15 @@ from tests.integration.billing.hospital import Hospital, refused
         ("payment_terms_days", "3651", "setting-value"),
         ("unpriced_charge", "guess", "setting-value"),
         ("business_keys.Patient", "s", "unknown-setting"),
+        ("refund_approval_above", "1", "unknown-currency"),
+        ("refund_approval_above.AAA", "1", "unknown-currency"),
+        ("refund_approval_above.AFN", "", "setting-value"),
+        ("refund_approval_above.AFN", "-1", "setting-value"),
+        ("refund_approval_above.AFN", "1e3", "setting-value"),
+        ("refund_approval_above.AFN", "1.005", "amount-too-precise"),
+        ("adjustment_second_approval_above.JPY", "0.5", "amount-too-precise"),
+        ("approval_window_days", "0", "setting-value"),
+        ("approval_window_days", "367", "setting-value"),
     ],
 )
 async def test_settings_that_are_not_understood_are_refused(

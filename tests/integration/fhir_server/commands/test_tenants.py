@@ -43,7 +43,15 @@ def test_a_tenant_is_added_listed_changed_and_shown(tenants: Run) -> None:
     done = add(tenants, "kabul", "--name", "Kabul Hospital", "--facility", "main=Main House", "payment_terms_days=10")
     assert done.returncode == 0, done.stderr
     assert tenants("list").stdout == "kabul  AFN  AF  Asia/Kabul  active  Kabul Hospital\n"
-    done = tenants("set", "kabul", "unpriced_charge=refuse", "--inactive", "--facility", "west=West House")
+    done = tenants(
+        "set",
+        "kabul",
+        "unpriced_charge=refuse",
+        "refund_approval_above.AFN=1000.50",
+        "--inactive",
+        "--facility",
+        "west=West House",
+    )
     assert done.returncode == 0, done.stderr
     shown = tenants("show", "kabul").stdout.splitlines()
     for line in (
@@ -53,6 +61,8 @@ def test_a_tenant_is_added_listed_changed_and_shown(tenants: Run) -> None:
         "facility west=West House",
         "payment_terms_days=10",
         "unpriced_charge=refuse",
+        "refund_approval_above.AFN=1000.50",
+        "adjustment_approval_above.AFN=0  (default)",
         "business_keys.Invoice=  (default)",
     ):
         assert line in shown
@@ -65,6 +75,9 @@ def test_what_is_wrong_is_said_in_a_sentence(tenants: Run) -> None:
         (tenants("show", "herat"), "There is no tenant herat"),
         (tenants("set", "kabul", "colour=blue"), "There is no setting colour"),
         (tenants("set", "kabul", "colour"), "is not KEY=VALUE"),
+        (tenants("set", "kabul", "refund_approval_above.AFN=much"), "is an amount in AFN"),
+        (tenants("set", "kabul", "refund_approval_above.AFX=1"), "AFX"),
+        (tenants("set", "kabul", "refund_approval_above=1"), "ISO 4217"),
         (tenants("add", "x", "--country", "AF", "--currency", "AFX", "--timezone", "Asia/Kabul"), "AFX"),
         (tenants("add", "x", "--country", "AF", "--currency", "AFN", "--timezone", "Kabul"), "time zone"),
     ):
