@@ -1,11 +1,10 @@
-"""docs/accounting.md: charges priced by a list, taxes by rules, and credit notes."""
+"""docs/accounting.md: credit notes."""
 
 from __future__ import annotations
 
 from ledger.chart import LedgerAccount
 from tests.integration.billing.accounting_book import Page
 from tests.integration.billing.hospital import Document, component, line_credit, line_of, own_line, share
-from tests.integration.billing.price_lists import price, publish, rule
 
 INSURER = {"reference": "Organization/insurer"}
 
@@ -13,14 +12,6 @@ INSURER = {"reference": "Organization/insurer"}
 async def credits_of_invoices(page: Page) -> None:
     hospital = page.hospital
     account = await hospital.account()
-    await publish(hospital, price("99213", 60000), rule("loyal", "discount", "10"), rule("poor", "exemption", "50"))
-    await page.show(
-        "A charge is captured at the price of a list",
-        "The price, 1150 -> 4000; what the rules of the list take off is not owed: discounts 4110 -> 1150, exemptions"
-        " 4120 -> 1150. It is one entry.",
-        "a visit that a list has at 600.00, less a discount of 10%, of which the poor owe half.",
-        lambda: hospital.charge(account, None),
-    )
     tax = component("tax", factor="0.05", code="VAT")
     visit = await hospital.charge(account, "200")
     line = line_of(visit, component("base", "200.00"), tax)
