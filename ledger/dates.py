@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from zoneinfo import ZoneInfo
 
 from ledger.errors import rule_broken
 
+_YEARS = (1, 9999)
 _DAY_CHARACTERS = len("2026-01-31")
 
 
@@ -18,6 +19,19 @@ def date_of(written: str, timezone: str, expression: str = "") -> date:
         return datetime.fromisoformat(_readable(written)).astimezone(ZoneInfo(timezone)).date()
     except OverflowError:
         raise rule_broken("date-out-of-range", "Send a date within the years 1 to 9999.", expression) from None
+
+
+def moment_of(written: str, expression: str = "") -> datetime:
+    """The moment that an instant means, in UTC. One at the ends of the calendar is no moment at some places."""
+    try:
+        # Python knows no leap second; of the fraction it keeps microseconds, as the database does.
+        moment = datetime.fromisoformat(written.replace(":60", ":59") if written[16:19] == ":60" else written)
+        moment = moment.astimezone(UTC)
+    except OverflowError:
+        moment = datetime.max.replace(tzinfo=UTC)
+    if not _YEARS[0] < moment.year < _YEARS[1]:
+        raise rule_broken("date-out-of-range", "Send a time within the years 2 to 9998.", expression)
+    return moment
 
 
 def whole_date_of(written: str, timezone: str, expression: str) -> date:

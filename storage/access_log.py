@@ -16,6 +16,7 @@ from storage.transaction import Database, Reader, Transaction
 NO_TENANT = "-"
 """Of requests without a valid token. No tenant can be called so."""
 
+_QUERY_MAX, _INDEXED_MAX = 1000, 400
 _INSERT = ArrayInsert(access_log, 990)
 _ACTOR = "access-log"
 
@@ -72,7 +73,19 @@ _CONDITIONS = {
 
 def append(tx: Transaction, access: Access) -> None:
     """Add an access of the transaction's tenant."""
-    tx.add(_INSERT, (tx.tenant_id, id_at(access.recorded_at), *access))
+    values = (_storable(name, value) for name, value in zip(access._fields, access, strict=True))
+    tx.add(_INSERT, (tx.tenant_id, id_at(access.recorded_at), *values))
+
+
+def _storable(name: str, value: Any) -> Any:
+    """What a client has put into a path or a token is logged whatever it is: one access that could not be written would
+    keep all those behind it from being written. No column holds NUL, and no index long texts."""
+    if not isinstance(value, str):
+        return value
+    at_most = _QUERY_MAX if name == "query" else _INDEXED_MAX
+    if len(value) <= at_most and value.isascii() and value.isprintable():
+        return value
+    return value[:at_most].encode("utf-8", "replace").decode().replace("\x00", "\ufffd")
 
 
 async def append_all(database: Database, tenant_id: str, accesses: Sequence[Access]) -> None:

@@ -7,13 +7,14 @@ payment that ignores half of what was sent is worse than none.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import date, datetime
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
 from fhir_server.fhir_request import FhirRequest, Query
 from fhir_server.operation_declaration import Operation, Parameter
 from fhir_server.responses import json_array, json_object, json_string
+from ledger.dates import moment_of
 from ledger.errors import Category, Problem, Refusal, invalid
 from ledger.money import Money
 from mappers.r4.json_text import encode
@@ -105,7 +106,7 @@ def _value(item: dict[str, Any], parameter: Parameter, place: str) -> Any:
         case "date":
             return _date(value, place)
         case "instant":
-            return datetime.fromisoformat(value)
+            return moment_of(value, place)
         case "code" if parameter.codes and value not in parameter.codes:
             message = f"{parameter.name} is one of {', '.join(parameter.codes)}."
             raise invalid("parameter-code", message, place, "code-invalid")

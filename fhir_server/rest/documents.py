@@ -12,10 +12,11 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 from pydantic_core import PydanticCustomError
 
+from ledger.dates import moment_of
 from ledger.errors import Refusal
 from ledger.money import AMOUNT_MINOR_MAX, Money, exponent_of
 
-_is_instant = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}.+").fullmatch
+_is_instant = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2}([.]\d+)?)?(Z|[+-]\d{2}:\d{2})").fullmatch
 _is_day = re.compile(r"\d{4}-\d{2}-\d{2}").fullmatch
 
 
@@ -47,7 +48,10 @@ def _instant(value: Any) -> Any:
         return value
     if not _is_instant(value):
         raise ValueError("a moment is a text with a zone, such as 2026-03-31T10:00:00+04:30")
-    return datetime.fromisoformat(value)
+    try:
+        return moment_of(value)
+    except Refusal as refusal:
+        raise ValueError(refusal.problems[0].message) from None
 
 
 def _no_spaces_only(text: str) -> str:

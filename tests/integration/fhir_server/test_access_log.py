@@ -134,6 +134,17 @@ async def test_rest_is_logged_too(hospital: Hospital) -> None:
     assert (row["interaction"], row["route"]) == ("rest", "GET /api/v1/billing/accounts/{id}/balance")
 
 
+@pytest.mark.parametrize("strange", ["a%00b", "%F0%9F%98%80" * 700, "a" * 5000])
+async def test_what_no_column_can_hold_keeps_nothing_else_from_being_logged(hospital: Hospital, strange: str) -> None:
+    account = await hospital.account()
+    answer = await hospital.http.get(f"http://127.0.0.1:8080/api/v1/billing/accounts/{strange}/balance")
+    assert answer.status_code == 404
+    await hospital.read(f"Account/{account['id']}")
+    await access_log_of(hospital.server).flush()
+    rows = logged(hospital.server, hospital.tenant_id)
+    assert [(row["interaction"], row["http_status"]) for row in rows] == [("create", 201), ("rest", 404), ("read", 200)]
+
+
 async def test_an_audit_event_is_valid_r4_and_found_by_what_it_says(hospital: Hospital) -> None:
     account = await hospital.account()
     await hospital.read(f"Account/{account['id']}")

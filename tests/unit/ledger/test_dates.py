@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import UTC, date, datetime
 
 import pytest
 
-from ledger.dates import date_of, whole_date_of
+from ledger.dates import date_of, moment_of, whole_date_of
 from ledger.errors import Refusal
 
 
@@ -39,3 +39,22 @@ def test_nobody_knows_on_which_day_of_a_month_to_post(written: str) -> None:
     with pytest.raises(Refusal) as refused:
         whole_date_of(written, "Asia/Kabul", "Invoice.date")
     assert refused.value.code == "date-partial"
+
+
+@pytest.mark.parametrize(
+    ("written", "moment"),
+    [
+        ("2026-03-01T10:00:00+04:30", datetime(2026, 3, 1, 5, 30, tzinfo=UTC)),
+        ("2026-03-01T10:00:00.123456789Z", datetime(2026, 3, 1, 10, 0, 0, 123456, tzinfo=UTC)),
+        ("2016-12-31T23:59:60Z", datetime(2016, 12, 31, 23, 59, 59, tzinfo=UTC)),
+    ],
+)
+def test_an_instant_is_a_moment_in_utc(written: str, moment: datetime) -> None:
+    assert moment_of(written) == moment
+
+
+@pytest.mark.parametrize("written", ["0001-01-01T00:00:00+14:00", "0001-01-01T00:00:00Z", "9999-12-31T23:59:59-12:00"])
+def test_an_instant_at_the_ends_of_the_calendar_is_refused(written: str) -> None:
+    with pytest.raises(Refusal) as refused:
+        moment_of(written)
+    assert refused.value.code == "date-out-of-range"

@@ -247,6 +247,13 @@ async def test_unknown_parameters_of_a_get_are_refused(hospital: Hospital) -> No
         assert answer.status_code == 400, query
 
 
+async def test_a_moment_at_the_ends_of_the_calendar_is_refused(hospital: Hospital) -> None:
+    account = await hospital.account()
+    for moment in ("0001-01-01T00:00:00%2B14:00", "9999-12-31T23:59:60-12:00"):
+        answer = await hospital.http.get(f"Account/{account['id']}/$balance?recorded={moment}")
+        assert (answer.status_code, codes_of(body(answer))) == (422, ["date-out-of-range"])
+
+
 async def test_a_body_of_another_type_is_refused(hospital: Hospital) -> None:
     _, invoice = await hospital.issued(100)
     answer = await hospital.http.post(f"Invoice/{invoice['id']}/$cancel", json={"resourceType": "Account"})

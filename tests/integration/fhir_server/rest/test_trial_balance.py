@@ -40,7 +40,10 @@ async def test_it_needs_the_scope_of_who_checks_the_books(server: Server, hospit
     assert (answer.status_code, problem_codes(answer)) == (422, ["recorded-in-future"])
 
 
-@pytest.mark.parametrize("recorded", ["0.5", "1790000000", "2026-01-01", "2026-01-01T00:00:00"])
+@pytest.mark.parametrize(
+    "recorded",
+    ["0.5", "1790000000", "2026-01-01", "2026-01-01T00:00:00", "0001-01-01T00:00:00%2B14:00", "2026-01-01T25:00Z"],
+)
 async def test_a_moment_is_a_date_with_its_time_and_zone(server: Server, hospital: Hospital, recorded: str) -> None:
     async with rest_client(server, hospital.tenant_id, "billing:check:read") as http:
         answer = await http.get(f"trial-balance?recorded={recorded}")
