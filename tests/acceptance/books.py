@@ -26,6 +26,7 @@ from billing.issue_invoice import issue_invoice
 from billing.post_payment import PaymentRequest, post_payment
 from billing.settle_waiting_charges import settle_charges_without_account, settle_unpriced_charges
 from billing.tenants import add_tenant
+from billing.transfer_charge import transfer_charge
 from billing.update_resource import update_resource
 from ledger.errors import Refusal
 from ledger.money import Money
@@ -78,7 +79,10 @@ class Request:
                 return _answer(await cancel_invoice(tx, context, resource_id, reason=content["reason"]))
             case "credit":
                 return _answer(*await perform_credit(tx, context, resource_type, resource_id, content))
-            case "allocate" | "deallocate" | "reverse":
+            case "transfer" if resource_type == "ChargeItem":
+                moved = await transfer_charge(tx, context, resource_id, to_account=content["to"], reason="a mistake")
+                return _answer(moved[0])
+            case "allocate" | "deallocate" | "reverse" | "transfer":
                 return _answer(await perform_on_payment(tx, context, self.operation, resource_id, content))
             case "post-payment":
                 content["invoice_id" if resource_type == "Invoice" else "account_id"] = resource_id

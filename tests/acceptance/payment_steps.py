@@ -71,3 +71,29 @@ class PaymentSteps(TenantLife):
             content["fee"] = (self.model.payments[id_]["currency"], fee)
         request = Request("reverse", f"PaymentReconciliation/{id_}", content, self.key(data))
         self.send(request, lambda _: self.model.reverse(id_, fee))
+
+    def transfer(self, data: st.DataObject) -> None:
+        """Unapplied money, or a charge, goes to another account."""
+        to = self.drawing(data).one(self.model.accounts)
+        if to is None:
+            return
+        if data.draw(rarely):
+            self._transfer_charge(data, to)
+            return
+        id_ = self._of_payment(data, "rest")
+        if id_ is None:
+            return
+        payment = self.model.payments[id_]
+        wanted = None if data.draw(rarely) else abs(data.draw(parts)) or 1
+        if wanted is not None and data.draw(often):
+            wanted = min(wanted, max(payment["rest"].values(), default=0)) or 1
+        content = {"to": to, "amount": wanted, "of": payment["currency"]}
+        request = Request("transfer", f"PaymentReconciliation/{id_}", content, self.key(data))
+        self.send(request, lambda _: self.model.transfer(id_, to, wanted))
+
+    def _transfer_charge(self, data: st.DataObject, to: str) -> None:
+        id_ = self.drawing(data).one(self.model.charges, wanted=lambda charge: charge["status"] == "billable")
+        if id_ is None or self.model.charges[id_]["amount"] is None:
+            return
+        request = Request("transfer", f"ChargeItem/{id_}", {"to": to}, self.key(data))
+        self.send(request, lambda _: self.model.transfer_charge(id_, to))

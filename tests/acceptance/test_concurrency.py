@@ -144,6 +144,68 @@ async def test_cancelling_and_paying_at_once_does_one_of_them(
     await proved()
 
 
+async def test_money_that_two_allocate_at_once_goes_to_one_invoice(
+    books: Books, proved: Callable[[], Awaitable[None]]
+) -> None:
+    account_id = await account(books)
+    payer = {"reference": INSURER}
+    for number in range(ROUNDS):
+        # A payer's money has no account of its own: it is the payment that both want.
+        more: dict[str, Any] = {"payer": payer, "method": "bank-transfer"} if number % 2 else {}
+        payment_id = id_of(await books.send(pay(f"Account/{account_id}", 1000, "AFN", key=f"pay-{number}", **more)))
+        accounts = [account_id, await account(books) if number % 2 else account_id]
+        targets = [await invoice(books, each) for each in accounts]
+        requests = [
+            Request("allocate", f"PaymentReconciliation/{payment_id}", {"named": [(target, 1000, "AFN")]})
+            for target in targets
+        ]
+        answers = await at_once(books, *requests)
+        assert len(won(answers)) == 1
+        assert codes(answers) == ["not-unapplied"]
+        await books.send(Request("deallocate", f"PaymentReconciliation/{payment_id}", {"named": []}))
+        await books.send(Request("reverse", f"PaymentReconciliation/{payment_id}", {"reason": "mis-keyed"}))
+        for target in targets:
+            await books.send(Request("cancel", f"Invoice/{target}", {"reason": "a mistake"}))
+    await proved()
+
+
+async def test_a_payment_that_is_reversed_while_it_is_allocated_settles_nothing(
+    books: Books, proved: Callable[[], Awaitable[None]]
+) -> None:
+    account_id = await account(books)
+    for number in range(ROUNDS):
+        payment_id = id_of(await books.send(pay(f"Account/{account_id}", 1000, "AFN", key=f"pay-{number}")))
+        target = await invoice(books, account_id)
+        where = f"PaymentReconciliation/{payment_id}"
+        reversed_, allocated = await at_once(
+            books,
+            Request("reverse", where, {"reason": "mis-keyed"}),
+            Request("allocate", where, {"named": [(target, 1000, "AFN")]}),
+        )
+        assert not isinstance(reversed_, Refusal)
+        assert not isinstance(allocated, Refusal) or allocated.code == "invalid-state"
+        sheet = await books.balance(account_id)
+        assert (sheet.billed_patient.minor_units, sheet.unapplied.minor_units) == (1000, 0)
+        await books.send(Request("cancel", f"Invoice/{target}", {"reason": "a mistake"}))
+    await proved()
+
+
+async def test_a_payment_is_refunded_or_reversed_and_never_both(
+    books: Books, proved: Callable[[], Awaitable[None]]
+) -> None:
+    account_id = await account(books)
+    for number in range(ROUNDS):
+        payment_id = id_of(await books.send(pay(f"Account/{account_id}", 1000, "AFN", key=f"pay-{number}")))
+        content = {"by": "clerk", "amount": ("AFN", 1000), "reason": "not needed"}
+        refunded, reversed_ = await at_once(
+            books,
+            Request("refund", f"PaymentReconciliation/{payment_id}", content),
+            Request("reverse", f"PaymentReconciliation/{payment_id}", {"reason": "mis-keyed"}),
+        )
+        assert isinstance(refunded, Refusal) != isinstance(reversed_, Refusal)
+    await proved()
+
+
 async def test_one_business_key_makes_one_charge_however_many_send_it(books: Books, reader: Reader) -> None:
     account_id = await account(books)
     for number in range(ROUNDS):

@@ -362,6 +362,18 @@ async def _paid(case: Case) -> tuple[str, str]:
     return id_of(await case.books.send(request)), invoice_id
 
 
+async def transfer_money(case: Case) -> Request:
+    payment_id, to = await case.payment(), await case.account()
+    return Request(
+        "transfer", f"PaymentReconciliation/{payment_id}", {"to": to, "amount": 300, "of": "AFN"}, case.key()
+    )
+
+
+async def transfer_charge(case: Case) -> Request:
+    charge_id = await case.charge(await case.account())
+    return Request("transfer", f"ChargeItem/{charge_id}", {"to": await case.account()}, case.key())
+
+
 async def delete_notice(case: Case) -> Request:
     document = documents.notice(await case.payment(), 700, "AFN", payment_status="paid")
     return Request("delete", f"PaymentNotice/{id_of(await case.books.create(document))}", {}, case.key())
@@ -406,6 +418,8 @@ COMMANDS: tuple[Callable[[Case], Awaitable[Request]], ...] = (
     deallocate_payment,
     reverse_payment,
     reverse_remittance,
+    transfer_money,
+    transfer_charge,
     delete_notice,
 )
 

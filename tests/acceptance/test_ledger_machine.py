@@ -57,7 +57,7 @@ account_statuses = st.sampled_from(["active", "active", "inactive", "on-hold", "
 REQUESTS = (
     *("bill", "pay", "pay", "pay", "receive", "notify", "cancel", "issue", "capture", "capture_priced"),
     *("change_charge", "draft_invoice", "change_draft", "edit_what_is_issued", "change_payment"),
-    *("allocate", "deallocate", "reverse"),
+    *("allocate", "deallocate", "reverse", "transfer"),
     *("refund", "refund", "decide_refund", "decide_refund", "adjust", "decide_adjustment", "expect_loss", "recover"),
     *("repeat", "replay", "put_back", "ask_for_other_days", "administer", "seal"),
     *("publish_prices", "settle_waiting"),

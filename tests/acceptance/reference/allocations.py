@@ -265,3 +265,39 @@ class Allocations(Invoices):
                 whole += undone
         if whole:
             self._refuse_taken_back({invoice_id})
+
+    def _free_of(self, payment_id: str) -> dict[str, int]:
+        """What of a payment is not allocated, by who owns it."""
+        return dict(self.payments[payment_id]["rest"])
+
+    def transfer(self, id_: str, to: str, wanted: int | None) -> None:
+        payment = self._live(id_)
+        account = self.accounts[to]
+        refuse_if(
+            account_in_error=account["status"] == "entered-in-error",
+            currency_mismatch=account["currency"] != payment["currency"],
+        )
+        free = {
+            of: amount for of, amount in self._free_of(id_).items() if of in self.accounts and of != to and amount > 0
+        }
+        left = sum(free.values()) if wanted is None else wanted
+        refuse_if(not_unapplied=not 0 < left <= sum(free.values()))
+        for of in sorted(free):
+            taken = min(free[of], left)
+            if taken:
+                self.book(self.today, payment["currency"], (2100, taken, of), (2100, -taken, to))
+                payment["rest"][of] -= taken
+                payment["rest"][to] = payment["rest"].get(to, 0) + taken
+                left -= taken
+        payment["since"][to] = self.today
+        payment["fields"] = None
+
+    def transfer_charge(self, id_: str, to: str) -> None:
+        charge = self.charges[id_]
+        refuse_if(
+            charge_billed=charge["status"] == "billed", invalid_state=charge["status"] not in ("billable", "billed")
+        )
+        refuse_if(same_account=charge["account"] == to)
+        moved = {**charge, "account": to}
+        self._refuse_account(moved)
+        self._post_charge(id_, moved)

@@ -20,6 +20,7 @@ from billing.check.finding import Finding
 from billing.check.progress import Progress
 from billing.check.seals import SealProof
 from billing.check_ledger import check_ledger, check_snapshot
+from billing.close_cash_session import close_cash_session
 from billing.context import Context
 from billing.create_resource import create_resource
 from billing.credit_invoice import CreditedInvoice, LineCredit, credit
@@ -27,6 +28,7 @@ from billing.deallocate_payment import NamedAllocation, deallocate_payment
 from billing.delete_resource import delete_resource
 from billing.issue_invoice import issue_invoice
 from billing.keep_tax_rule import add_tax_rule
+from billing.open_cash_session import open_cash_session
 from billing.post_payment import PaymentRequest, PostedPayment, post_payment
 from billing.reverse_payment import reverse_payment
 from billing.tenants import add_tenant
@@ -341,6 +343,7 @@ async def _payments_changed_later(books: Books) -> None:
     known["insured_invoice"] = target = (await books.create(bill)).id
     known["changed_payment"] = changed = (await books.pay(2000, "cheque", invoice_id=target)).payment.id
     await books.run(lambda tx: deallocate_payment(tx, books.context, changed, [_named(target, 500)]))
+    await _a_drawer(books)
     known["reversed_payment"] = back = (await books.pay(900, "card", account_id=on)).payment.id
     await books.run(lambda tx: reverse_payment(tx, books.context, back, reason="chargeback", fee=Money("AFN", 30)))
     details = [
@@ -386,3 +389,17 @@ async def _taxed_invoice(books: Books) -> None:
     taxed = invoice(on, _own_line("20.00"), status="issued", subject={"reference": "Patient/p4"})
     books.known["taxed_invoice"] = (await books.create(taxed)).id
     books.context = plain
+
+
+async def _a_drawer(books: Books) -> None:
+    """A session of a drawer that was short."""
+    known = books.known
+    settings = {**books.context.tenant.settings, "cash_sessions": "optional"}
+    counter = replace(books.context, tenant=replace(books.context.tenant, settings=settings))
+    session = await books.run(lambda tx: open_cash_session(tx, counter, drawer="counter-1", float_=Money("AFN", 1000)))
+    known["cash_session"] = session.id
+    paid = PaymentRequest(
+        account_id=known["other_account"], amount=Money("AFN", 500), method="cash", drawer="counter-1"
+    )
+    await books.run(lambda tx: post_payment(tx, counter, paid))
+    await books.run(lambda tx: close_cash_session(tx, counter, session.id, declared=Money("AFN", 1450)))

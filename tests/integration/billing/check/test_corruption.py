@@ -463,6 +463,23 @@ PAYMENTS = [
         " payment-allocations-differ payment-over-allocated",
     ),
     Planted(
+        "a closed drawer of which another amount was expected",
+        "UPDATE billing.cash_session SET expected_minor = expected_minor + 1"
+        " WHERE tenant_id = %(tenant)s AND id = %(cash_session)s",
+        "cash-session-differs",
+    ),
+    Planted(
+        "cash that counts as more than moved",
+        "UPDATE billing.cash_movement SET amount_minor = amount_minor + 1"
+        " WHERE tenant_id = %(tenant)s AND session_id = %(cash_session)s",
+        "cash-movement-wrong cash-session-differs",
+    ),
+    Planted(
+        "a whole entry removed: what a drawer was short of",
+        _without("cash_session"),
+        "cash-session-differs",
+    ),
+    Planted(
         "a clearing taken back in the notice alone",
         "UPDATE billing.payment_notice SET status = 'cancelled'"
         " WHERE tenant_id = %(tenant)s AND id = %(cleared_notice)s",
