@@ -8,6 +8,9 @@ from storage.check_snapshot import Snapshot, sql
 from storage.pipeline import Statement
 from storage.tables import metadata
 
+# Who was refused because no such tenant is registered, is logged all the same.
+_MAY_BE_UNREGISTERED = frozenset({"tenant", "access_log"})
+
 _REGISTERED = Statement("SELECT tenant_id, timezone FROM billing.tenant ORDER BY tenant_id")
 
 
@@ -25,7 +28,9 @@ def _distinct(table: str) -> str:
 # tenant, the tables that have rows of it; $1: the tenants that are looked at, all where it is NULL
 _UNREGISTERED = sql(
     "SELECT tenant_id, string_agg(named, ', ' ORDER BY named) FROM ("
-    + " UNION ALL ".join(_distinct(table.name) for table in metadata.sorted_tables if table.name != "tenant")
+    + " UNION ALL ".join(
+        _distinct(table.name) for table in metadata.sorted_tables if table.name not in _MAY_BE_UNREGISTERED
+    )
     + ") AS used(tenant_id, named) WHERE ($1::text[] IS NULL OR tenant_id = ANY ($1::text[]))"
     " AND NOT EXISTS (SELECT FROM billing.tenant AS t WHERE t.tenant_id = used.tenant_id)"
     " GROUP BY tenant_id ORDER BY tenant_id"

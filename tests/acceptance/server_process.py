@@ -72,7 +72,7 @@ class ServerProcess:
         self.process = None
 
     def kill_worker(self) -> None:
-        for worker in self._workers()[:1]:
+        for worker in self.workers()[:1]:
             os.kill(worker, signal.SIGKILL)
 
     def kill_dispatcher(self) -> None:
@@ -84,7 +84,7 @@ class ServerProcess:
         if pid_file is not None:
             os.kill(pid_file.pid, signal.SIGKILL)
 
-    def _workers(self) -> list[int]:
+    def workers(self) -> list[int]:
         return self._children(b"fhir_server.worker")
 
     def _children(self, module: bytes) -> list[int]:

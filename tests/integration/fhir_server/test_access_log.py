@@ -12,6 +12,7 @@ from psycopg.rows import dict_row
 from fhir_server.access_log import AccessLog, Visit
 from fhir_server.responses import Answer
 from ledger.errors import Refusal
+from storage.check_tenants import unregistered
 from storage.transaction import Database
 from tests.integration.serving import Hospital, Json, Server, body, codes_of
 
@@ -239,3 +240,17 @@ async def test_at_the_ends_of_the_calendar_nothing_happened(hospital: Hospital, 
 @pytest.mark.parametrize("query", ["subtype=", "agent-name=%00", "entity=Account/%00"])
 async def test_a_value_that_says_nothing_or_cannot_be_kept_is_refused(hospital: Hospital, query: str) -> None:
     assert (await hospital.http.get(f"AuditEvent?{query}")).status_code == 400
+
+
+async def test_the_books_are_sound_whoever_was_refused(server: Server) -> None:
+    async with server.client("forged") as http:
+        assert (await http.get("Account/a1")).status_code == 401
+    async with server.client(server.token("not-registered-anywhere")) as http:
+        assert (await http.get("Account/a1")).status_code == 403
+    audit = Database(server.access.audit)
+    await audit.open()
+    try:
+        async with audit.snapshot() as snapshot:
+            assert await unregistered(snapshot, ["-", "not-registered-anywhere"]) == []
+    finally:
+        await audit.close()

@@ -1,0 +1,167 @@
+"""A server under valid and hostile requests at random: it never fails, does not grow, and its books are sound.
+
+The suite soaks for seconds; for longer: BILLING_TEST_SOAK_SECONDS=600 ./run test tests/acceptance/test_soak.py
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import json
+import os
+import random
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.acceptance.server_process import ServerProcess, run
+
+SECONDS = float(os.environ.get("BILLING_TEST_SOAK_SECONDS", "6"))
+CLIENTS = 6
+TENANT = "soak"
+TYPES = ("Account", "ChargeItem", "Invoice", "PaymentNotice", "PaymentReconciliation", "AuditEvent", "Nothing", "")
+# Whoever serves may be busy, and says so; nothing else above 500 is an answer.
+BUSY = {503}
+
+HOSTILE_TEXTS = (
+    "' OR 1=1 --",
+    "$(id)",
+    "../../etc/passwd",
+    "\x00",
+    "\ud7ff\ufffe",
+    "4111 1111 1111 1111",
+    "\u0664\u0661\u0661\u0661",
+    "x" * 70_000,
+    "<!DOCTYPE a [<!ENTITY b SYSTEM 'file:///etc/passwd'>]>",
+    "%00%ff",
+    "{{7*7}}",
+    "-9223372036854775809",
+    "1e400",
+    "NaN",
+)
+HEADERS = ("if-match", "if-none-match", "if-none-exist", "if-modified-since", "prefer", "accept", "idempotency-key")
+QUERIES = (
+    "_sort",
+    "_count",
+    "_include",
+    "_has:Invoice:account:status",
+    "identifier",
+    "date",
+    "_cursor",
+    "_lastUpdated",
+)
+
+
+@pytest.fixture
+def server(data_dir: Path) -> Iterator[ServerProcess]:
+    where = ("--data-dir", str(data_dir))
+    added = run(*("tenants", "add", TENANT, "--country", "AF", "--currency", "AFN", "--timezone", "Asia/Kabul"), *where)
+    assert added.returncode == 0, added.stderr
+    started = ServerProcess(data_dir)
+    started.start()
+    yield started
+    started.stop()
+    print(started.log.read_text())  # pytest shows it where the test fails
+
+
+async def test_hostile_and_valid_requests_leave_it_standing_small_and_sound(
+    server: ServerProcess, data_dir: Path
+) -> None:
+    where = ("--data-dir", str(data_dir))
+    token = run("token", "--tenant", TENANT, "--scope", "system/*.cruds billing:*", *where).stdout.strip()
+    statuses: Counter[int] = Counter()
+    until = time.monotonic() + SECONDS
+    async with httpx.AsyncClient(base_url=server.url, timeout=60) as http:
+        at_work = [asyncio.create_task(_client(http, token, seed, until, statuses)) for seed in range(CLIENTS)]
+        await asyncio.sleep(SECONDS / 3)
+        warm = _resident_kilobytes(server)
+        await asyncio.gather(*at_work)
+    assert {status for status in statuses if status >= 500} <= BUSY, statuses
+    assert statuses[201] > 0
+    assert statuses[400] > 0
+    assert _resident_kilobytes(server) < warm * 1.5 + 60_000
+    checked = run("check", *where)
+    assert checked.returncode == 0, checked.stdout
+
+
+async def _client(http: httpx.AsyncClient, token: str, seed: int, until: float, statuses: Counter[int]) -> None:
+    draw = random.Random(seed)
+    known = ["none"]
+    while time.monotonic() < until:
+        method, url, headers, content = _request(draw, known)
+        headers["authorization"] = draw.choice([f"Bearer {token}"] * 20 + ["Bearer x.y.z", "Basic YTpi"])
+        try:
+            answer = await http.request(method, url, headers=headers, content=content)
+        except (httpx.InvalidURL, httpx.LocalProtocolError, UnicodeEncodeError):
+            continue  # such a thing cannot even be sent
+        statuses[answer.status_code] += 1
+        if answer.status_code == 201 and "location" in answer.headers:
+            known.append(answer.headers["location"].split("/")[-3])
+            known[1:] = known[-50:]
+
+
+def _request(draw: random.Random, known: list[str]) -> tuple[str, str, dict[str, str], bytes | None]:
+    if draw.random() < 0.3:
+        return "POST", draw.choice(["Account", "ChargeItem"]), {"content-type": "application/json"}, _valid(draw, known)
+    path = "/".join(
+        part for part in (draw.choice(TYPES), draw.choice([*known, "$issue", "_history", "_search", ""])) if part
+    )
+    if draw.random() < 0.4:
+        path += f"/{draw.choice(['$issue', '$balance', '$cancel', '$post-payment', '_history', '_history/1', 'x'])}"
+    if draw.random() < 0.5:
+        path += "?" + str(httpx.QueryParams({draw.choice(QUERIES): _text(draw)}))
+    headers = {"content-type": draw.choice(["application/json", "application/fhir+xml", "text/plain", "x"])}
+    if draw.random() < 0.3:
+        headers[draw.choice(HEADERS)] = _text(draw).encode("ascii", "ignore").decode().replace("\x00", "")[:500]
+    content = draw.choice([None, _hostile(draw), _valid(draw, known)])
+    if content is not None and draw.random() < 0.1:
+        headers["content-encoding"] = "gzip"
+        content = gzip.compress(content * draw.choice([1, 300])) if draw.random() < 0.7 else content
+    method = draw.choice(["GET", "GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"])
+    return method, path, headers, content
+
+
+def _text(draw: random.Random) -> str:
+    return draw.choice([*HOSTILE_TEXTS, "active", "Account/1", "2026-01-01", "ge2026", "1", ""])
+
+
+def _valid(draw: random.Random, known: list[str]) -> bytes:
+    account: dict[str, Any] = {"resourceType": "Account", "status": "active", "subject": [{"reference": "Patient/1"}]}
+    charge = {
+        "resourceType": "ChargeItem",
+        "status": "billable",
+        "code": {"text": "consultation"},
+        "subject": {"reference": "Patient/1"},
+        "account": [{"reference": f"Account/{draw.choice(known)}"}],
+        "occurrenceDateTime": "2026-03-01",
+        "priceOverride": {"value": draw.randrange(1, 10**6), "currency": "AFN"},
+        "overrideReason": "agreed",
+    }
+    return json.dumps(draw.choice([account, charge])).encode()
+
+
+def _hostile(draw: random.Random) -> bytes:
+    deep = draw.choice([10, 100, 5000])
+    return draw.choice(
+        [
+            b"[" * deep + b"]" * deep,
+            b'{"a":' * deep + b"1" + b"}" * deep,
+            b"{" + b",".join(b'"k%d":1' % n for n in range(2000)) + b"}",
+            b'{"resourceType":"Account","status":"active","name":"%b"}' % _text(draw).encode("utf-8", "ignore"),
+            b'{"resourceType":"Account","status":1e999999999}',
+            b'{"resourceType":"Bundle","type":"transaction","entry":[{}]}',
+            b'<?xml version="1.0"?><!DOCTYPE a [<!ENTITY x "y">]><Account xmlns="http://hl7.org/fhir"/>',
+            bytes(draw.randrange(256) for _ in range(200)),
+            b"",
+        ]
+    )
+
+
+def _resident_kilobytes(server: ServerProcess) -> int:
+    pages = (Path(f"/proc/{pid}/statm").read_text().split()[1] for pid in server.workers())
+    return sum(int(each) * 4 for each in pages)
