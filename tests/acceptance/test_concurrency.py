@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import datetime as dt
 import os
 import random
 from collections import Counter
@@ -321,6 +322,25 @@ async def test_changes_of_one_charge_at_once_leave_one_posting(
         amount = int(100 * document["priceOverride"]["value"])
         unbilled = {id_: (await books.balance(id_)).unbilled.minor_units for id_ in (first, second)}
         assert unbilled == {id_: amount if id_ == on else 0 for id_ in (first, second)}
+    await proved()
+
+
+async def test_of_price_lists_for_the_same_that_come_into_force_at_once_one_does_and_no_charge_is_forgotten(
+    books: Books, reader: Reader, proved: Callable[[], Awaitable[None]]
+) -> None:
+    account_id = await account(books)
+    waiting = "SELECT count(*) FROM billing.charge_item WHERE tenant_id = %s AND unpriced"
+    for number in range(ROUNDS):
+        day = dt.date(2026, 1, 1) + dt.timedelta(days=number)
+        version = {"from": day, "to": day, "prices": {"AFN": 700}, "discount": 0, "exemption": 0}
+        lists = [Request("publish", f"PriceList/{number}-{each}", version) for each in range(3)]
+        document = documents.charge(PATIENT, account_id=account_id, on=day.isoformat())
+        answers = await at_once(books, *lists, *[Request("create", "ChargeItem", document)] * 4)
+        assert len(won(answers)) == 1 + 4
+        assert codes(answers) == ["price-list-overlap"] * 2
+        await at_once(books, *[Request("settle-unpriced", "ChargeItem")] * 2)
+        assert reader.rows(waiting, books.tenant_id) == [(0,)]
+    assert (await books.balance(account_id)).unbilled.minor_units == 700 * 4 * ROUNDS
     await proved()
 
 
