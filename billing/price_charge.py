@@ -7,7 +7,7 @@ that travels with the lock of the accounts.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -37,12 +37,14 @@ def ask_prices(tx: Transaction, context: Context, charges: Iterable[ChargeItem])
 
 def ask_prices_of_documents(tx: Transaction, context: Context, documents: Iterable[dict[str, Any]]) -> None:
     """The same for all ChargeItems of a Bundle, before any of them is read: one statement for all codes."""
-    codes: set[Coding] = set()
-    for document in documents:
-        if document.get("resourceType") == "ChargeItem" and "priceOverride" not in document:
-            codes.update(_codings(document.get("code")))
+    charges = [
+        document
+        for document in documents
+        if document.get("resourceType") == "ChargeItem" and "priceOverride" not in document
+    ]
+    codes = {coding for charge in charges for coding in _codings(charge.get("code"))}
     if codes:
-        prices.ask(tx, context.tenant.country, codes, prices.ANY_DAY)
+        prices.ask(tx, context.tenant.country, codes, _days_of(charges))
 
 
 async def list_price(
@@ -128,6 +130,18 @@ def asks_otherwise(charge: ChargeItem, previous: ChargeItem) -> bool:
     """Whether program or modifiers are not those that they were."""
     now, before = decode_residue(charge.residue), decode_residue(previous.residue)
     return any(list(_concepts(now, url)) != list(_concepts(before, url)) for url in (CHARGE_PROGRAM, CHARGE_MODIFIER))
+
+
+def _days_of(documents: Iterable[dict[str, Any]]) -> prices.Days:
+    """Days between which the services of all these charges lie, at whatever place; any, where one does not say a day."""
+    written = [
+        each.get("occurrenceDateTime") or each.get("occurrencePeriod", {}).get("start", "") for each in documents
+    ]
+    try:
+        days = [date.fromisoformat(text[:10]) for text in written]
+        return min(days) - timedelta(days=1), max(days) + timedelta(days=1)
+    except (ValueError, OverflowError):
+        return prices.ANY_DAY
 
 
 def _codings(concept: Any) -> Iterator[Coding]:

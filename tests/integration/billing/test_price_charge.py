@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Sequence
 from datetime import date
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
+from billing.create_resource import create_resource
+from billing.keep_tax_rule import add_tax_rule
+from billing.lock_plan import lock_for
+from billing.settle_waiting_charges import settle_all, settle_unpriced_charges
 from ledger.errors import Refusal
+from ledger.tax_rule import TaxRule
+from storage import prices
 from storage.pipeline import Statement
-from storage.transaction import Database
+from storage.transaction import Database, Transaction
 from tests.integration.billing.hospital import (
     INVALID,
     RULE_BROKEN,
@@ -207,6 +214,62 @@ async def test_a_quantity_that_is_only_a_bound_has_no_price(hospital: Hospital) 
 async def test_a_price_with_unknown_tax_in_it_waits(hospital: Hospital) -> None:
     await publish(hospital, price("99213", 105, tax_category="VAT-unheard-of", tax_included=True))
     assert extension_of(await hospital.charge(await hospital.account(), None), "charge-unpriced") is True
+
+
+async def test_a_price_with_its_tax_in_it_is_captured_net_and_the_invoice_adds_the_tax_again(
+    hospital: Hospital,
+) -> None:
+    price_with_tax = price("99213", 10500, tax_category="vat", tax_included=True)
+    discount = rule("staff", "discount", amount_minor=1050, currency="AFN", modifier="staff")
+    await publish(hospital, price_with_tax, discount)
+    account = await hospital.account()
+    waiting = await hospital.charge(account, None)
+    assert extension_of(waiting, "charge-unpriced") is True
+    vat = TaxRule(
+        tenant_id=hospital.tenant_id,
+        id="vat-5",
+        category="vat",
+        code="VAT",
+        treatment="taxable",
+        percent=Decimal(5),
+        valid_from=date(2020, 1, 1),
+    )
+    await hospital.run(lambda tx: add_tax_rule(tx, vat))
+    charge = await hospital.charge(account, None, extension=[concept("charge-modifier", "staff")])
+    assert amount_of(charge) == ("90.00", "AFN")
+    await settle_all(hospital.database, hospital.context, settle_unpriced_charges)
+    priced = await hospital.read(waiting)
+    assert amount_of(priced) == ("100.00", "AFN")
+    invoice = await hospital.issued(account, line_of(priced))
+    assert (str(invoice["totalNet"]["value"]), str(invoice["totalGross"]["value"])) == ("100.00", "105.00")
+
+
+@pytest.mark.parametrize("days", [["2026-01-10", "2026-01-11T23:59:00-11:00"], ["2026-01-10", None], ["2026-01"]])
+async def test_all_charges_of_a_bundle_are_priced_by_one_question(hospital: Hospital, days: list[str | None]) -> None:
+    await publish(hospital, *(price(str(at), 100 + at) for at in range(6)))
+    account = await hospital.account()
+    bundle = [
+        hospital.charge_document(account, None, code=_code(str(at)), occurrenceDateTime=days[at % len(days)])
+        for at in range(6)
+    ]
+    asked = 0
+
+    async def count(statements: Sequence[tuple[Statement, Sequence[Any]]]) -> None:
+        nonlocal asked
+        asked += sum(statement is prices._PRICES for statement, _ in statements)
+
+    async def carry_out(tx: Transaction) -> None:
+        await lock_for(tx, hospital.context, [("ChargeItem", None, document) for document in bundle])
+        for document in bundle:
+            await create_resource(tx, hospital.context, "ChargeItem", document)
+
+    hospital.database.failpoint = count
+    try:
+        await hospital.run(carry_out)
+    finally:
+        hospital.database.failpoint = None
+    assert asked == 1
+    assert (await hospital.balance(account)).unbilled.minor_units == sum(100 + at for at in range(6))
 
 
 async def test_a_modifier_that_is_no_concept_is_refused(hospital: Hospital) -> None:
