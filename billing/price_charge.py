@@ -133,7 +133,7 @@ def asks_otherwise(charge: ChargeItem, previous: ChargeItem) -> bool:
 
 
 def _days_of(documents: Iterable[dict[str, Any]]) -> prices.Days:
-    """Days between which the services of all these charges lie, at whatever place; any, where one does not say a day."""
+    """Days between which all these services lie, at whatever place; any, where one does not say a day."""
     written = [
         each.get("occurrenceDateTime") or each.get("occurrencePeriod", {}).get("start", "") for each in documents
     ]
