@@ -104,6 +104,15 @@ def _search_sorted(number: int) -> Request:
     return Request("GET", f"/fhir/Invoice?patient=Patient/{number % ACCOUNTS}&status=issued&_sort=-date")
 
 
+def _search_include(number: int) -> Request:
+    patient = f"Patient/{number % ACCOUNTS}"
+    return Request("GET", f"/fhir/Invoice?patient={patient}&status=issued&_sort=-date&_include=Invoice:account")
+
+
+def _search_has(number: int) -> Request:
+    return Request("GET", f"/fhir/Account?patient=Patient/{number % ACCOUNTS}&_has:Invoice:account:status=issued")
+
+
 def _bundle(number: int) -> Request:
     """Ten posted charges and a draft invoice over them, in one transaction."""
     charges = [
@@ -171,6 +180,8 @@ WORKS = {
         Work("update", _update, changes=True, rate_max=1800),
         Work("search", _search, changes=False),
         Work("search-sorted", _search_sorted, changes=False),
+        Work("search-include", _search_include, changes=False),
+        Work("search-has", _search_has, changes=False),
         Work("transaction", _bundle, changes=True, rate_max=300),
         Work("create-coded", _create_coded, changes=True, rate_max=1800),
         Work("charges-of-100", _charges, changes=True, rate_max=300),
