@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any, ClassVar
 from zoneinfo import ZoneInfo
 
@@ -71,8 +71,12 @@ class TenantLife(RuleBasedStateMachine):
             self.runner.run(project_control_totals(self.sealer, self.books.tenant_id))
         self.tables = self.reader.snapshot(self.books.tenant_id)
 
+    @staticmethod
+    def local_today() -> date:
+        return datetime.now(UTC).astimezone(ZoneInfo("Asia/Kabul")).date()
+
     def drawing(self, data: st.DataObject) -> Drawing:
-        self.model.today = datetime.now(UTC).astimezone(ZoneInfo("Asia/Kabul")).date()
+        self.model.today = self.local_today()
         return Drawing(data, self.model)
 
     def key(self, data: st.DataObject) -> str | None:

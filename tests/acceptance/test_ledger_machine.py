@@ -41,6 +41,7 @@ from tests.acceptance.fields import (
 from tests.acceptance.payment_steps import PaymentSteps
 from tests.acceptance.price_steps import PriceSteps
 from tests.acceptance.reference_model import Fields, ReferenceModel, Refused
+from tests.acceptance.tax_rules import change_rate
 from tests.acceptance.tenant_life import aging_of
 from tests.database_server import DatabaseAccess
 
@@ -68,11 +69,20 @@ REQUESTS = (
 class LedgerMachine(ApprovalSteps, PaymentSteps, PriceSteps, CreditSteps):
     """One example is the life of one tenant."""
 
-    @initialize(terms=st.sampled_from([0, 30]), holds=often, currency=st.sampled_from(CURRENCIES))
-    def begin(self, terms: int, holds: bool, currency: str) -> None:
+    @initialize(terms=st.sampled_from([0, 30]), holds=often, currency=st.sampled_from(CURRENCIES), taxed=st.booleans())
+    def begin(self, terms: int, holds: bool, currency: str, taxed: bool) -> None:
         model = ReferenceModel(terms_days=terms, holds_unpriced=holds)
         limits = approval_limits()
-        self.begin_with(model, payment_terms_days=str(terms), unpriced_charge="hold" if holds else "refuse", **limits)
+        self.begin_with(
+            model,
+            payment_terms_days=str(terms),
+            unpriced_charge="hold" if holds else "refuse",
+            tax_category="standard" if taxed else "",
+            **limits,
+        )
+        if taxed:
+            model.tax_rules = self.runner.run(change_rate(self.books, self.local_today()))
+            self.tables = self.reader.snapshot(self.books.tenant_id)
         for patient, of in ((PATIENTS[0], "AFN"), (PATIENTS[1], currency)):
             self._open({"subject": patient, "currency": of, "status": "active"}, None)
 

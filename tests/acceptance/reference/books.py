@@ -52,6 +52,7 @@ class Books:
         self.receipts: dict[str, tuple[str, Fields]] = {}
         self.holds: dict[str, str] = {}
         self.series: dict[tuple[str, int], int] = {}
+        self.tax_rules: list[tuple[date, date, str]] = []
         self.note_series: dict[tuple[str, int], int] = {}
         self.ledger: defaultdict[tuple[int, str], int] = defaultdict(int)
         self.booked: list[tuple[str, str, int, date]] = []

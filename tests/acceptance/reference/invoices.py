@@ -24,7 +24,7 @@ class Invoices(Charges):
         )
         invoice = {**fields, "parts": {}, "paid": {}, "number": None}
         if fields["status"] in ("draft", "issued"):
-            invoice = self._filled(id_, invoice)
+            invoice = self._filled(id_, invoice, self._day(fields["on"]) or self.today)
         if fields["status"] == "issued":
             self._issue(invoice, self._day(fields["on"]))
         self._keep(id_, invoice)
@@ -40,7 +40,11 @@ class Invoices(Charges):
         refuse_if(not_found=id_ not in self.invoices)
         invoice = self.invoices[id_]
         refuse_if(invalid_state=invoice["status"] != "draft")
-        invoice = self._filled(id_, {**invoice, "status": "issued"})
+        came_to = self._sums(invoice)
+        if invoice["gross"] == (came_to["net"] + came_to["tax"], invoice["currency"]):
+            # It follows the taxes, where these are others by now.
+            invoice = {**invoice, "gross": None}
+        invoice = self._filled(id_, {**invoice, "status": "issued"}, on or self.today)
         self._issue(invoice, on)
         self._keep(id_, invoice)
 
@@ -82,7 +86,7 @@ class Invoices(Charges):
     def _release(self, id_: str) -> None:
         self.holds = {charge: holder for charge, holder in self.holds.items() if holder != id_}
 
-    def _filled(self, id_: str, invoice: Fields) -> Fields:
+    def _filled(self, id_: str, invoice: Fields, on: date) -> Fields:
         """The invoice with what the server fills in; refused where its charges do not belong together."""
         ids = [line["charge"] for line in invoice["lines"] if line["charge"]]
         charges = [self.charges[charge] for charge in ids]
@@ -98,7 +102,7 @@ class Invoices(Charges):
             charge_on_other_invoice=any(self.holds.get(charge, id_) != id_ for charge in ids),
             currency_mismatch=any(charge["currency"] not in (None, currency) for charge in charges),
         )
-        lines = [self._filled_line(line, currency) for line in invoice["lines"]]
+        lines = [self._filled_line(line, currency) for line in self._taxed(invoice, on)]
         self._fill_taxes(lines, currency)
         filled = {**invoice, "account": account, "currency": currency, "lines": lines}
         if lines and all(self._is_priced(line["components"], currency) for line in lines):
@@ -107,6 +111,19 @@ class Invoices(Charges):
             filled["net"] = filled["net"] or (sums["net"], currency)
             filled["gross"] = filled["gross"] or (sums["net"] + sums["tax"], currency)
         return filled
+
+    def _taxed(self, invoice: Fields, on: date) -> list[Fields]:
+        """The lines with a tax by the rule of the day, where neither line nor invoice has one of its own."""
+        lines = []
+        for line in invoice["lines"]:
+            components = [each for each in line["components"] if "rule" not in each]
+            has_tax = any(each["kind"] == "tax" for each in [*components, *invoice["extra"]])
+            for first, last, factor in () if has_tax else self.tax_rules:
+                if first <= on <= last:
+                    tax = {"kind": "tax", "amount": None, "currency": None, "factor": factor, "code": "VAT"}
+                    components.append({**tax, "rule": first})
+            lines.append({**line, "components": components})
+        return lines
 
     def _filled_line(self, line: Fields, currency: str) -> Fields:
         components = [dict(component) for component in line["components"]]
