@@ -13,23 +13,27 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 from billing.context import Context
 from billing.create_resource import create_resource
 from billing.issue_invoice import issue_invoice
+from billing.keep_tax_rule import add_tax_rule
 from billing.tenants import add_tenant
 from fhir_server.demo_tariff import publish_tariff
 from fhir_server.settings import Settings
 from ledger.money import Money
 from ledger.price_list import Price
-from ledger.tenant import Tenant
-from storage import tenants
+from ledger.tax_rule import TaxRule
+from ledger.tenant import NATIONAL, Tenant
+from storage import tax_rules, tenants
 from storage.journal import open_shares
 from storage.resource_ids_known import known
 from storage.transaction import Database, Transaction
 
 CPT = "http://www.ama-assn.org/go/cpt"
+TAX_SYSTEM = "urn:example:tax"
 PAYMENT_TYPE = "http://terminology.hl7.org/CodeSystem/payment-type"
 EXTENSION = "https://billing.ghasi.example/fhir/StructureDefinition"
 ACTOR = "demo"
@@ -105,7 +109,7 @@ EMIRATES = Hospital(
         "AE",
         "AED",
         "Asia/Dubai",
-        settings=_limits(AED=(100, 500), USD=(100, 500)),
+        settings={**_limits(AED=(100, 500), USD=(100, 500)), "tax_category": "healthcare"},
         facilities={"dubai-creek": "Dubai Creek Hospital", "sharjah": "Sharjah Medical Centre"},
     ),
     patients=120,
@@ -122,6 +126,27 @@ EMIRATES = Hospital(
 )
 
 
+# In the Emirates health care is zero-rated, and what is cosmetic is not.
+_NATIONAL_TAXES = tuple(
+    TaxRule(
+        tenant_id=NATIONAL,
+        id=f"ae-vat-{category}",
+        name=name,
+        country="AE",
+        category=category,
+        system=TAX_SYSTEM,
+        code="VAT",
+        treatment=treatment,
+        percent=Decimal(percent),
+        valid_from=date(2018, 1, 1),
+    )
+    for category, name, treatment, percent in (
+        ("standard", "VAT", "taxable", 5),
+        ("healthcare", "VAT on preventive and basic health care", "zero-rated", 0),
+    )
+)
+
+
 def load_demo(settings: Settings) -> list[DemoTenant]:
     """Load the demo tenants where they are not there yet."""
     return asyncio.run(_load(settings))
@@ -131,6 +156,9 @@ async def _load(settings: Settings) -> list[DemoTenant]:
     database = Database(settings.database_url, size_max=1)
     await database.open()
     try:
+        for rule in _NATIONAL_TAXES:
+            if await tax_rules.read(database, NATIONAL, rule.id) is None:
+                await database.run(NATIONAL, ACTOR, partial(add_tax_rule, rule=rule))
         for hospital in (AFGHANISTAN, EMIRATES):
             if await tenants.read(database, hospital.tenant.id) is None:
                 await add_tenant(database, hospital.tenant)
@@ -162,6 +190,7 @@ def _prices(hospital: Hospital) -> list[Price]:
             name=service.name,
             currency=currency,
             amount_minor=Money.of_decimal(Decimal(service.price), currency).minor_units,
+            tax_category="standard" if service.taxed else None,
         )
         for service in hospital.services
     ]
@@ -268,15 +297,10 @@ class _Visit:
             components: list[dict[str, Any]] = [{"type": "base", "amount": {"value": price, "currency": self.currency}}]
             if service.taxed:
                 tax = (price * 5 / 100).quantize(Decimal("0.01"))
-                components.append(
-                    {
-                        "type": "tax",
-                        "code": {"coding": [{"system": "urn:example:tax", "code": "VAT"}]},
-                        "factor": Decimal("0.05"),
-                        "amount": {"value": tax, "currency": self.currency},
-                    }
-                )
                 total += tax
+                if self.currency != self.hospital.tenant.currency:
+                    # The tariff, which says what is taxed by the rules, has no prices in dollars.
+                    components.append(self._vat(tax))
             total += price
             lines.append(
                 {
@@ -295,6 +319,14 @@ class _Visit:
             "issuer": {"reference": f"Organization/{self.facility}"},
             "account": self.account,
             "lineItem": lines,
+        }
+
+    def _vat(self, tax: Decimal) -> dict[str, Any]:
+        return {
+            "type": "tax",
+            "code": {"coding": [{"system": TAX_SYSTEM, "code": "VAT"}]},
+            "factor": Decimal("0.05"),
+            "amount": {"value": tax, "currency": self.currency},
         }
 
     def _payer_share(self, total: Decimal) -> list[dict[str, Any]]:
