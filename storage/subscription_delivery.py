@@ -11,7 +11,8 @@ from storage.transaction import Database, Reader, Transaction
 
 _DUE = Statement(
     "SELECT s.tenant_id, s.id FROM billing.subscription_state AS s"
-    " WHERE s.due_at <= statement_timestamp() ORDER BY s.due_at LIMIT $1::int"
+    " WHERE s.due_at <= statement_timestamp() AND NOT EXISTS (SELECT FROM unnest($2::text[], $3::text[]) AS b(t, i)"
+    " WHERE b.t = s.tenant_id AND b.i = s.id) ORDER BY s.due_at LIMIT $1::int"
 )
 _ENDED = Statement(
     "SELECT tenant_id, id FROM billing.subscription_state WHERE ends_at <= statement_timestamp() LIMIT 100"
@@ -132,8 +133,10 @@ class StoredEvent(NamedTuple):
     content: str | None
 
 
-async def due(database: Database, limit: int) -> list[DueSubscription]:
-    return [DueSubscription(*row) for row in await database.read("", _DUE, limit)]
+async def due(database: Database, limit: int, busy: Sequence[tuple[str, str]]) -> list[DueSubscription]:
+    """Those that are due, but for those that are being sent to: however many of these wait, they hide no other."""
+    tenants, ids = [each[0] for each in busy], [each[1] for each in busy]
+    return [DueSubscription(*row) for row in await database.read("", _DUE, limit, tenants, ids)]
 
 
 async def ended(database: Database) -> list[DueSubscription]:

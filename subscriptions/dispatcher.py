@@ -32,7 +32,7 @@ log = logging.getLogger(__name__)
 LOOK_SECONDS = 1.0
 """How often it looks by itself, whatever it was told."""
 
-PAUSE_SECONDS = 0.01
+PAUSE_SECONDS = 0.02
 """Between two looks at what is due: what is matched here is sent without one."""
 
 TURNS = 20
@@ -118,8 +118,12 @@ class Dispatcher:
         """Find what is due and nobody was woken for: handshakes, retries, heartbeats, what another one has left."""
         while True:
             self._due.clear()
-            for tenant_id, subscription_id in await subscription_delivery.due(database, DUE_MAX):
+            busy = [(each.tenant_id, each.id) for each in self._busy]
+            found = await subscription_delivery.due(database, DUE_MAX, busy)
+            for tenant_id, subscription_id in found:
                 sending.wake(tenant_id, subscription_id)
+            if len(found) == DUE_MAX:
+                self._due.set()
             await asyncio.sleep(PAUSE_SECONDS)
             await _wait(self._due, LOOK_SECONDS)
 
