@@ -18,11 +18,13 @@ from psycopg import sql
 from billing.account_balance import BalanceSheet, account_balance
 from billing.cancel_invoice import cancel_invoice
 from billing.change import Change
+from billing.close_cash_session import close_cash_session
 from billing.context import Context
 from billing.create_resource import create_resource
 from billing.delete_resource import delete_resource
 from billing.idempotency import find_or_begin, remember
 from billing.issue_invoice import issue_invoice
+from billing.open_cash_session import open_cash_session
 from billing.post_payment import PaymentRequest, post_payment
 from billing.settle_waiting_charges import settle_charges_without_account, settle_unpriced_charges
 from billing.tenants import add_tenant
@@ -79,6 +81,13 @@ class Request:
                 return _answer(await cancel_invoice(tx, context, resource_id, reason=content["reason"]))
             case "credit":
                 return _answer(*await perform_credit(tx, context, resource_type, resource_id, content))
+            case "open-drawer":
+                float_ = Money(*content["float"])
+                opened = await open_cash_session(tx, context, drawer=resource_id, float_=float_)
+                return {"changes": [["CashSession", opened.id, 0, "created"]], "content": [None], "replayed": False}
+            case "close-drawer":
+                await close_cash_session(tx, context, resource_id, declared=Money(*content["declared"]))
+                return _answer()
             case "transfer" if resource_type == "ChargeItem":
                 moved = await transfer_charge(tx, context, resource_id, to_account=content["to"], reason="a mistake")
                 return _answer(moved[0])

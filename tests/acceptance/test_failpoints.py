@@ -55,7 +55,7 @@ class Case:
 
     @classmethod
     async def open(cls, database: Database) -> Case:
-        case = cls(await Books.open(database, **LIMITS))
+        case = cls(await Books.open(database, cash_sessions="optional", **LIMITS))
         await case.invoice()
         return case
 
@@ -374,6 +374,29 @@ async def transfer_charge(case: Case) -> Request:
     return Request("transfer", f"ChargeItem/{charge_id}", {"to": await case.account()}, case.key())
 
 
+async def open_drawer(case: Case) -> Request:
+    return Request("open-drawer", f"CashSession/{case.key()}", {"float": ("AFN", 5000)}, case.key())
+
+
+async def close_drawer(case: Case) -> Request:
+    """One that took money, and is short."""
+    session_id, drawer = await _open_drawer(case)
+    account_id = await case.account()
+    await case.books.send(pay(f"Account/{account_id}", 700, "AFN", key=case.key(), drawer=drawer))
+    return Request("close-drawer", f"CashSession/{session_id}", {"declared": ("AFN", 5600)}, case.key())
+
+
+async def pay_into_a_drawer(case: Case) -> Request:
+    _, drawer = await _open_drawer(case)
+    return pay(f"Account/{await case.account()}", 700, "AFN", key=case.key(), drawer=drawer)
+
+
+async def _open_drawer(case: Case) -> tuple[str, str]:
+    drawer = case.key()
+    request = Request("open-drawer", f"CashSession/{drawer}", {"float": ("AFN", 5000)}, case.key())
+    return id_of(await case.books.send(request)), drawer
+
+
 async def delete_notice(case: Case) -> Request:
     document = documents.notice(await case.payment(), 700, "AFN", payment_status="paid")
     return Request("delete", f"PaymentNotice/{id_of(await case.books.create(document))}", {}, case.key())
@@ -420,6 +443,9 @@ COMMANDS: tuple[Callable[[Case], Awaitable[Request]], ...] = (
     reverse_remittance,
     transfer_money,
     transfer_charge,
+    open_drawer,
+    close_drawer,
+    pay_into_a_drawer,
     delete_notice,
 )
 
