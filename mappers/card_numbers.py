@@ -29,6 +29,7 @@ _SEPARATORS = bytes(
 _MANY = b"0" * DIGITS_MIN
 _ESCAPED = re.compile(rb"\\[unrt/]|&#|%[0-9A-Fa-f]{2}|[0-9]<")
 _other_digit = re.compile(r"\d|[\u00b2\u00b3\u00b9\u2070-\u2089\u2460-\u249b\u24ea-\u24ff\u2776-\u2793]").search
+_between_cells = re.compile(r"[,;\t\r\n]")
 _NUMBER_DIGITS_MIN = 15  # shorter ones may well be amounts
 
 
@@ -68,7 +69,11 @@ def _in_document(document: Any, allowed_systems: Set[str]) -> Iterator[Problem]:
             if item.get("system") in allowed_systems:
                 allowed.add(f"{place}.value")
         elif isinstance(item, str):
-            if len(item) >= DIGITS_MIN and place not in allowed and _holds(item, allowed_systems):
+            if len(item) < DIGITS_MIN or place in allowed:
+                continue
+            # The cells of a file stand beside each other without being one number.
+            texts = _between_cells.split(item) if place.endswith(".csv") else [item]
+            if any(_holds(text, allowed_systems) for text in texts):
                 yield _problem(place)
         elif not isinstance(item, list | bool | None):
             digits = str(item).removeprefix("-").partition(".")[0]

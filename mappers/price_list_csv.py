@@ -11,7 +11,8 @@ import io
 from collections.abc import Callable, Iterable
 from decimal import Decimal, InvalidOperation
 
-from ledger.errors import Category, Problem, Refusal, invalid
+from ledger.card_numbers import DIGITS_MIN, holds_card_number
+from ledger.errors import Category, Problem, Refusal, invalid, rule_broken
 from ledger.money import Money, minor_units_of
 from ledger.price_list import RULE_KINDS, Price, PriceRule
 
@@ -37,6 +38,7 @@ def read_csv(text: str, advance: Callable[[int], None] | None = None) -> tuple[l
         for cells in rows:
             if not any(cell.strip() for cell in cells):
                 continue
+            _refuse_card_number(cells, rows.line_num)
             try:
                 _take(_line(header, cells), prices, rules)
             except (Refusal, ValueError) as error:
@@ -59,6 +61,12 @@ def write_csv(prices: Iterable[Price], rules: Iterable[PriceRule]) -> str:
     writer.writerows(_price_line(price) for price in prices)
     writer.writerows(_rule_line(rule) for rule in rules)
     return out.getvalue()
+
+
+def _refuse_card_number(cells: list[str], number: int) -> None:
+    if any(len(cell) >= DIGITS_MIN and holds_card_number(cell) for cell in cells):
+        message = f"Line {number} holds a payment card number; none is kept."
+        raise rule_broken("pan-detected", message, f"line {number}", "security")
 
 
 def _refuse_header(header: list[str]) -> None:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from ledger.card_numbers import holds_card_number
 from ledger.errors import Refusal
 from mappers.card_numbers import may_hold_card_number, refuse_card_numbers, refuse_card_numbers_in_text
+from mappers.price_list_csv import read_csv
 from mappers.r4.json_text import decode
 from tests.unit.ledger.test_card_numbers import CARDS, OTHERS, WRITTEN
 
@@ -91,3 +92,16 @@ def test_a_search_by_such_an_identifier_is_accepted(value: str, is_refused: bool
         assert is_refused
     else:
         assert not is_refused
+
+
+def test_cells_of_a_file_are_looked_at_one_by_one() -> None:
+    assert refused_places({"csv": "code,amount\r\n4111,1111\r\n1111,1111\r\n"}) == []
+    assert refused_places({"csv": "code,name\r\n1,of 4111 1111 1111 1111\r\n"}) == ["Resource.csv"]
+
+
+def test_a_price_list_with_a_card_number_is_refused_with_its_line() -> None:
+    header = "kind,system,code,currency,amount,name"
+    with pytest.raises(Refusal, match="Line 2 holds") as refused:
+        read_csv(f"{header}\nprice,http://x,a,AFN,10,{CARD}\n")
+    assert refused.value.code == "pan-detected"
+    assert CARD not in str(refused.value)
