@@ -86,10 +86,12 @@ async def record(settings: Settings, works: Sequence[tuple[Work, int]]) -> Recor
                     request.method, request.path, content=request.body, headers=headers | dict(request.headers)
                 )
                 assert answer.is_success, answer.text
-                batches = [batch for batch in _RecordingPipeline.batches if not _is_tenant_lookup(batch)]
+                batches = [batch for batch in _RecordingPipeline.batches if not _is_beside(work, batch)]
                 taken.append((batches, answer.content))
     return recording
 
 
-def _is_tenant_lookup(batch: Batch) -> bool:
-    return any(b"FROM billing.tenant " in sql for sql, _ in batch)
+def _is_beside(work: Work, batch: Batch) -> bool:
+    """What the server does now and then and not for each request: read the tenant, log the reads of the last moment."""
+    logs_reads = not work.changes and any(b"INSERT INTO billing.access_log" in sql for sql, _ in batch)
+    return logs_reads or any(b"FROM billing.tenant " in sql for sql, _ in batch)
