@@ -105,7 +105,8 @@ FILLED: dict[str, tuple[FilledElement, ...]] = {
         ),
         FilledElement(
             "Invoice.lineItem.priceComponent",
-            "the base from the charge; amounts that have a factor only",
+            "the base from the charge; taxes by the tax rules where none are given, and anew at issue; amounts that"
+            " have a factor only",
         ),
         FilledElement(
             "Invoice.totalPriceComponent.amount", "the sum of the lines, or factor times the base or net of the invoice"

@@ -359,6 +359,7 @@ async def test_every_extension_of_ours_has_a_definition(server: Server) -> None:
             "invoice-due-date",
             "payer-share",
             "credit-of",
+            "tax-rule",
             "charge-modifier",
             "charge-unpriced",
             "charge-amount",
