@@ -81,11 +81,11 @@ async def test_metrics_count_requests_by_route_and_status_without_ids(hospital: 
     assert "Nonsense" not in text
 
 
-async def test_discovery_names_what_is_there_and_no_token_endpoint(server: Server) -> None:
+async def test_discovery_names_what_is_there(server: Server) -> None:
     async with server.client(None) as http:
         at_root = await http.get(f"{ROOT}/.well-known/smart-configuration")
         at_base = await http.get(".well-known/smart-configuration")
     assert at_root.json() == at_base.json()
     assert at_root.headers["content-type"] == "application/json"
-    assert "token_endpoint" not in at_root.json()
+    assert at_root.json()["token_endpoint"] == f"{ROOT}/oauth/token"
     assert "permission-v2" in at_root.json()["capabilities"]
