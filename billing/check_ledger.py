@@ -22,6 +22,7 @@ from billing.check import (
     payments,
     prices,
     seals,
+    subscriptions,
     taxes,
     versions,
 )
@@ -63,6 +64,7 @@ _RULES = (
     *approvals.RULES,
     *taxes.RULES,
     *versions.RULES,
+    *subscriptions.RULES,
     *seals.RULES,
     *control_totals.RULES,
 )

@@ -108,6 +108,9 @@ class Corruption(StrEnum):
     PART_WITHOUT_RESOURCE = "part-without-resource"
     POSITIONS_BROKEN = "positions-broken"
     BUSINESS_KEY_DANGLING = "business-key-dangling"
+    # Subscriptions
+    EVENT_NUMBERS_BROKEN = "event-numbers-broken"
+    EVENT_WRONG = "event-wrong"
     # Sealed blocks
     SEALED_CONTENT_CHANGED = "sealed-content-changed"
     BLOCK_CHAIN_BROKEN = "block-chain-broken"

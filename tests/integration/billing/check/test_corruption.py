@@ -553,6 +553,26 @@ VERSIONS = [
         "outbox-row-extra",
     ),
     Planted(
+        "a gap in the events of a subscription",
+        "WITH r AS (INSERT INTO billing.subscription (tenant_id, id, version, last_updated, status, criteria,"
+        " channel_type, residue) VALUES (%(tenant)s, 's', 1, now(), 'active', 'Invoice', 'rest-hook', '{}')),"
+        " s AS (INSERT INTO billing.subscription_state (tenant_id, id, revision, status, owner, scopes, since,"
+        " last_number) VALUES (%(tenant)s, 's', 1, 'active', 'x', '', now(), 3))"
+        " INSERT INTO billing.subscription_event SELECT tenant_id, 's', n, resource_type, id, version, last_updated"
+        " FROM billing.resource_versions, unnest(ARRAY[1, 3]) AS n WHERE tenant_id = %(tenant)s"
+        " AND id = %(invoice)s AND version = n",
+        "event-numbers-broken resource-without-version",
+    ),
+    Planted(
+        "an event of a version that was never made",
+        "WITH r AS (INSERT INTO billing.subscription (tenant_id, id, version, last_updated, status, criteria,"
+        " channel_type, residue) VALUES (%(tenant)s, 's', 1, now(), 'active', 'Invoice', 'rest-hook', '{}')),"
+        " s AS (INSERT INTO billing.subscription_state (tenant_id, id, revision, status, owner, scopes, since,"
+        " last_number) VALUES (%(tenant)s, 's', 1, 'active', 'x', '', now(), 1))"
+        " INSERT INTO billing.subscription_event VALUES (%(tenant)s, 's', 1, 'Invoice', %(invoice)s, 99, now())",
+        "event-wrong resource-without-version",
+    ),
+    Planted(
         "an outbox row without its event",
         "UPDATE billing.outbox SET events = '{}' WHERE tenant_id = %(tenant)s AND id = %(unbilled_charge)s",
         "captures-and-events-differ",
