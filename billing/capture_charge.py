@@ -12,6 +12,7 @@ from billing.price_charge import list_price, net_override
 from billing.record_change import record_creation
 from billing.server_owned import check_status
 from billing.status_rules import NEW
+from billing.validate_codes import refuse_unknown_codes
 from ledger.capture import NO_REDUCTIONS, Reductions, capture_entry, capture_of, service_date_of
 from ledger.charge_item import ChargeItem
 from ledger.errors import rule_broken
@@ -31,6 +32,7 @@ async def capture_charge(tx: Transaction, context: Context, charge: ChargeItem, 
     day, pricing = service_date(tx, context, charge), None
     if charge.status == "billable":
         refuse_price(charge)
+        await refuse_unknown_codes(tx, context, charge, day)
         await take_named_account(tx, charge)
         pricing = await price(tx, context, charge, day)
         await place(tx, charge)

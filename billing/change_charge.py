@@ -20,6 +20,7 @@ from billing.price_charge import asks_otherwise
 from billing.record_change import record_update
 from billing.server_owned import carry_over, check_status
 from billing.status_rules import StatusRule
+from billing.validate_codes import refuse_unknown_codes
 from ledger import capture as rules
 from ledger.charge_item import ChargeItem
 from ledger.journal import reversal
@@ -54,6 +55,8 @@ async def change_charge(
     is_priced_anew = charge.status == "billable" and is_priced_otherwise(charge, previous)
     if charge.status == "billable":
         refuse_price(charge)
+        if is_coded_otherwise(charge, previous):
+            await refuse_unknown_codes(tx, context, charge, day)
         await take_named_account(tx, charge)
         if is_priced_anew or previous.unpriced or _is_in_other_currency(tx, charge):
             pricing = await price(tx, context, charge, day, was_unpriced=previous.unpriced and not is_priced_anew)
@@ -127,6 +130,11 @@ def _refuse_change_of_billed(
     assert rule.refusal is not None
     if is_booked_otherwise or charge.subject != previous.subject or is_priced_otherwise(charge, previous):
         raise rule.refusal.at("ChargeItem")
+
+
+def is_coded_otherwise(charge: ChargeItem, previous: ChargeItem) -> bool:
+    """Whether it is for something else, or was not charged before: what was accepted is not looked at again."""
+    return previous.status not in rules.POSTED_STATUSES or charge.indexed("code") != previous.indexed("code")
 
 
 def is_priced_otherwise(charge: ChargeItem, previous: ChargeItem) -> bool:

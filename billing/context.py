@@ -8,6 +8,7 @@ from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
 from billing.endpoint_policy import PUBLIC_ONLY, EndpointPolicy
+from billing.terminology import Terminology
 from ledger.tenant import Tenant
 
 
@@ -20,7 +21,7 @@ class Context:
     """`actor` is the subject of the token, `client` the client that holds it; `base_url` is how the server is reached.
 
     `scopes` is what the token may do, as it says so; `require` refuses what it may not (a type, and SMART's letter).
-    `endpoints` says where notifications may go.
+    `endpoints` says where notifications may go. `terminology` is the terminology server, where there is one.
     `one_time` says that the request carries an Idempotency-Key or If-None-Exist: repeating it cannot do it twice.
     """
 
@@ -32,6 +33,7 @@ class Context:
     scopes: str = ""
     require: Callable[[str, str], None] = _anything
     endpoints: EndpointPolicy = PUBLIC_ONLY
+    terminology: Terminology | None = None
 
     def today(self, now: datetime) -> date:
         """The date at the tenant's place."""

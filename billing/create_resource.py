@@ -18,6 +18,7 @@ from billing.server_owned import refuse_on_creation
 from billing.subscribe import subscribe
 from billing.touched_accounts import accounts_named_by, accounts_touched_by
 from billing.unique_identifiers import content_hash, existing_with, keys_of
+from billing.validate_codes import ask_codes
 from ledger.charge_item import ChargeItem
 from ledger.errors import conflict
 from mappers import mapper_for
@@ -58,6 +59,7 @@ async def create_resource(
     refuse_on_creation(record)
     if isinstance(record, ChargeItem):
         ask_prices(tx, context, [record])
+        ask_codes(tx, context, [record])
     await account_balances.lock(
         tx, accounts_named_by(record) | await accounts_touched_by(tx, resource_type, references)
     )

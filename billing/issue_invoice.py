@@ -16,6 +16,7 @@ from billing.locked_invoice import locked_invoice
 from billing.payers import is_organization, recipient_of
 from billing.places import extension_place
 from billing.record_change import record_update
+from billing.validate_codes import refuse_unknown_line_codes
 from ledger.account import AccountBalance
 from ledger.capture import facility_of, service_date_of
 from ledger.charge_item import ChargeItem
@@ -72,6 +73,7 @@ async def issue(
             *problems_of(invoice, charges, currency),
         ]
     )
+    await refuse_unknown_line_codes(tx, context, invoice, issued_on)
     _refuse(_share_problems(invoice, totals.whole.gross, currency))
     facility = facility_of(invoice.issuer) or "main"
     _date(context, invoice, issued_on)

@@ -42,7 +42,7 @@ def ask_prices_of_documents(tx: Transaction, context: Context, documents: Iterab
         for document in documents
         if document.get("resourceType") == "ChargeItem" and "priceOverride" not in document
     ]
-    codes = {coding for charge in charges for coding in _codings(charge.get("code"))}
+    codes = {coding for charge in charges for coding in codings_of_concept(charge.get("code"))}
     if codes:
         prices.ask(tx, context.tenant.country, codes, _days_of(charges))
 
@@ -144,7 +144,8 @@ def _days_of(documents: Iterable[dict[str, Any]]) -> prices.Days:
         return prices.ANY_DAY
 
 
-def _codings(concept: Any) -> Iterator[Coding]:
+def codings_of_concept(concept: Any) -> Iterator[Coding]:
+    """(system, code) of the codings of a CodeableConcept that say both."""
     codings = concept.get("coding", []) if isinstance(concept, dict) else []
     for coding in codings:
         if coding.get("system") and coding.get("code"):

@@ -22,7 +22,16 @@ _ID = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 _CATEGORY = re.compile(r"\S{1,64}")
 _DAYS = re.compile(r"[0-9]{1,4}")
 _AMOUNT = re.compile(r"[0-9]{1,18}(\.[0-9]{1,4})?")
+_URL = re.compile(r"\S{1,500}")
 _OPERATOR = "operator"
+
+_CHOICES = {
+    "unpriced_charge": ("hold", "refuse"),
+    "code_validation": ("off", "local", "server"),
+    "code_validation_failure": ("open", "closed"),
+    "cash_sessions": ("off", "optional", "required"),
+    "auto_allocate": ("off", "on-issue"),
+}
 
 
 class TenantDirectory:
@@ -142,6 +151,10 @@ def _refuse_settings(settings: Mapping[str, str]) -> None:
         if key not in DEFAULT_SETTINGS:
             known = [*DEFAULT_SETTINGS, *(f"{each}.CURRENCY" for each in SETTINGS_BY_CURRENCY)]
             raise invalid("unknown-setting", f"There is no setting {key}; there are {', '.join(sorted(known))}.")
+        if key in _CHOICES and value not in _CHOICES[key]:
+            raise invalid("setting-value", f"{key} is one of {', '.join(_CHOICES[key])}.")
+        if key == "code_value_set" and value and not _URL.fullmatch(value):
+            raise invalid("setting-value", "code_value_set is the URL of a value set, or nothing.")
         if key == "payment_terms_days" and not (_DAYS.fullmatch(value) and int(value) <= 3650):
             raise invalid("setting-value", "payment_terms_days is a number of days from 0 to 3650.")
         if key == "price_lookup_order" and not _is_lookup_order(value):
@@ -152,11 +165,5 @@ def _refuse_settings(settings: Mapping[str, str]) -> None:
             raise invalid("setting-value", "approval_window_days is a number of days from 1 to 366.")
         if key == "tax_category" and value and not _CATEGORY.fullmatch(value):
             raise invalid("setting-value", "tax_category is one word, as tax rules have it.")
-        if key == "cash_sessions" and value not in ("off", "optional", "required"):
-            raise invalid("setting-value", "cash_sessions is off, optional or required.")
-        if key == "auto_allocate" and value not in ("off", "on-issue"):
-            raise invalid("setting-value", "auto_allocate is off or on-issue.")
         if key == "requests_per_second" and value and not (_DAYS.fullmatch(value) and int(value) > 0):
             raise invalid("setting-value", "requests_per_second is a number from 1 to 9999, or nothing.")
-        if key == "unpriced_charge" and value not in ("hold", "refuse"):
-            raise invalid("setting-value", "unpriced_charge is hold or refuse.")

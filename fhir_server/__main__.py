@@ -10,6 +10,7 @@ from fhir_server.commands.backup import backup
 from fhir_server.commands.bench import bench
 from fhir_server.commands.check import check
 from fhir_server.commands.clients import clients
+from fhir_server.commands.codes import codes
 from fhir_server.commands.migrate import migrate
 from fhir_server.commands.price_lists import price_lists
 from fhir_server.commands.restore import restore
@@ -37,6 +38,7 @@ cli.command()(token)
 cli.add_typer(tenants, name="tenants")
 cli.add_typer(subscriptions, name="subscriptions")
 cli.add_typer(price_lists, name="price-lists")
+cli.add_typer(codes, name="codes")
 cli.add_typer(clients, name="clients")
 cli.command("rotate-key")(rotate_key)
 cli.add_typer(tax_rules, name="tax-rules")

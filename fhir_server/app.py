@@ -35,6 +35,7 @@ from fhir_server.routes import route_table
 from fhir_server.service import Service
 from fhir_server.settings import Settings
 from fhir_server.smart_configuration import JWKS_PATH, smart_configuration
+from fhir_server.terminology_server import TerminologyServer
 from fhir_server.token_endpoint import PATH as TOKEN_PATH
 from fhir_server.token_endpoint import TokenEndpoint
 from fhir_server.websocket import SubscriptionSocket
@@ -70,6 +71,7 @@ def create_app(settings: Settings) -> FastAPI:
         ),
         routes=routes,
         base_url=settings.base_url,
+        terminology=TerminologyServer.of_settings(settings),
     )
     metrics = Metrics(database.pool_statistics)
     health = Health(database, metrics)
@@ -90,6 +92,8 @@ def create_app(settings: Settings) -> FastAPI:
                 task.cancel()
                 with suppress(asyncio.CancelledError):
                     await task
+            if service.terminology is not None:
+                await service.terminology.close()
             await database.close()
 
     def document() -> dict[str, Any]:

@@ -90,6 +90,7 @@ class FhirEndpoint:
             _conditions(headers),
             preferences_of(_text(headers, b"prefer")),
             endpoints=self._service.settings.endpoint_policy,
+            terminology=self._service.terminology,
             interaction=route.interaction,
         )
         route.check_token(request)

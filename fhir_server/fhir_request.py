@@ -9,6 +9,7 @@ from urllib.parse import parse_qsl
 
 from billing.context import Context
 from billing.endpoint_policy import PUBLIC_ONLY, EndpointPolicy
+from billing.terminology import Terminology
 from fhir_server.access_log import Visit
 from fhir_server.authorization.token import AccessToken
 from fhir_server.media_types import Preferences
@@ -59,6 +60,7 @@ class FhirRequest:
     nothing_matches: bool = False
     is_renewed: bool = False
     endpoints: EndpointPolicy = PUBLIC_ONLY
+    terminology: Terminology | None = None
     interaction: str = ""
 
     @property
@@ -85,6 +87,7 @@ class FhirRequest:
             scopes.text,
             scopes.require_all,  # type: ignore[arg-type]  # SMART's letters are narrower than any text
             self.endpoints,
+            self.terminology,
         )
 
     def renew(self) -> None:

@@ -10,6 +10,7 @@ from fhir_server.authorization.token import TokenVerifier
 from fhir_server.rate_limits import RateLimits
 from fhir_server.route import RouteTable
 from fhir_server.settings import Settings
+from fhir_server.terminology_server import TerminologyServer
 from storage.transaction import Database
 
 
@@ -23,3 +24,4 @@ class Service:
     rate_limits: RateLimits
     routes: RouteTable
     base_url: str
+    terminology: TerminologyServer | None = None

@@ -87,6 +87,20 @@ class Settings(BaseSettings):
         "that the database is on. Empty: the data directory.",
     )
 
+    # Codes of charges
+    terminology_url: str = Field(
+        "",
+        pattern=r"^(https?://\S+)?$",
+        description="The FHIR base URL of a terminology server, which tenants with `code_validation=server` have their "
+        "codes validated by; see [terminology.md](terminology.md). Empty: none.",
+    )
+    terminology_timeout_seconds: PositiveFloat = Field(
+        3, description="How long the terminology server may take for all codes of a request."
+    )
+    terminology_cache_seconds: NonNegativeInt = Field(
+        3600, description="How long what it said of a code is kept, in each worker."
+    )
+
     # Limits on what is sent
     max_body_bytes: PositiveInt = Field(5 * 1024 * 1024, description="The largest request body, in bytes.")
     max_bundle_entries: PositiveInt = Field(500, description="The most entries of a batch or transaction Bundle.")

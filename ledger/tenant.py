@@ -23,6 +23,14 @@ DEFAULT_SETTINGS: Mapping[str, str] = MappingProxyType(
         "adjustment_reasons": "",
         # The tax category of what no price list gives one; without it no tax rule applies to that.
         "tax_category": "",
+        # By what the codes of charges are validated: off, local (the code table) or server (a terminology server).
+        "code_validation": "off",
+        # What becomes of them where the server does not answer: open (accepted) or closed (refused for now).
+        "code_validation_failure": "open",
+        # The code systems that are validated, space-separated; empty: all.
+        "code_systems": "",
+        # The value set of the server that codes must be in; empty: any code of its system.
+        "code_value_set": "",
         # Whether cash is taken in sessions of a drawer: off, optional (counted where one is open) or required.
         "cash_sessions": "off",
         # Whether unapplied money of an account pays its next invoice: off, or on-issue.

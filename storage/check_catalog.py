@@ -27,7 +27,7 @@ APPEND_ONLY = (
     "cash_movement",
 )
 
-NATIONAL = ("price_list", "price_list_version", "price", "price_rule", "tax_rule")
+NATIONAL = ("price_list", "price_list_version", "price", "price_rule", "tax_rule", "charge_code")
 """The tables of which every tenant reads what the reserved tenant has, by the policy `national_reads`."""
 
 _MIGRATIONS = Path(__file__).parent / "migrations" / "versions"

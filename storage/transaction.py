@@ -27,6 +27,8 @@ from storage.pipeline import Pipeline, Row, Statement, prepare_connection
 from storage.refusals import refusal_of
 
 if TYPE_CHECKING:
+    from ledger.charge_code import ChargeCode, Verdicts
+    from ledger.price_list import Coding
     from storage.prices import KnownPrices
 
 Result = TypeVar("Result")
@@ -73,6 +75,15 @@ class AccountsNotLocked(Exception):  # noqa: N818 - no error: the transaction be
         self.accounts = accounts
 
 
+class CodesNotLookedUp(Exception):  # noqa: N818 - no error: the transaction begins again and knows more
+    """Codes are needed of which a terminology server is to be asked, which nobody does in a transaction."""
+
+    def __init__(self, codes: frozenset[Coding], look_up: Callable[[], Awaitable[Verdicts]]) -> None:
+        super().__init__(f"these are to be looked up at first: {sorted(codes)}")
+        self.codes = codes
+        self.look_up = look_up
+
+
 class Transaction:
     """One open transaction of a tenant. Commands get it from the entry point that opened it."""
 
@@ -83,6 +94,7 @@ class Transaction:
         actor: str,
         *,
         accounts_first: Iterable[str] = (),
+        code_verdicts: Verdicts | None = None,
         failpoint: Failpoint | None = None,
     ) -> None:
         self.tenant_id = tenant_id
@@ -100,6 +112,10 @@ class Transaction:
         """(drawer, currency) -> the open session that answers for cash that this transaction moves."""
         self.known_prices: KnownPrices | None = None
         """What `storage.prices` has read of price lists."""
+        self.known_codes: dict[Coding, list[ChargeCode]] = {}
+        """What `storage.charge_codes` has read of the code table."""
+        self.code_verdicts: dict[Coding, bool | None] = dict(code_verdicts or {})
+        """What a terminology server said of codes."""
         self.created: set[tuple[str, str]] = set()
         # What it is going to make, of which some is referred to before it is there.
         self.to_create: set[tuple[str, str]] = set()
@@ -306,7 +322,12 @@ class Database:
 
     @asynccontextmanager
     async def transaction(
-        self, tenant_id: str, actor: str, *, accounts_first: Iterable[str] = ()
+        self,
+        tenant_id: str,
+        actor: str,
+        *,
+        accounts_first: Iterable[str] = (),
+        code_verdicts: Verdicts | None = None,
     ) -> AsyncIterator[Transaction]:
         """A transaction that is committed at the end of the block and undone when the block raises.
 
@@ -314,7 +335,12 @@ class Database:
         """
         async with self._pipeline() as pipeline:
             transaction = Transaction(
-                pipeline, tenant_id, actor, accounts_first=accounts_first, failpoint=self.failpoint
+                pipeline,
+                tenant_id,
+                actor,
+                accounts_first=accounts_first,
+                code_verdicts=code_verdicts,
+                failpoint=self.failpoint,
             )
             try:
                 yield transaction
@@ -331,9 +357,13 @@ class Database:
     async def run(self, tenant_id: str, actor: str, command: Callable[[Transaction], Awaitable[Result]]) -> Result:
         """Run a command in a transaction of its own, again when it lost a race that PostgreSQL says to retry."""
         accounts: frozenset[str] = frozenset()
-        for attempt in range(1, _ATTEMPTS + 1):
+        verdicts: dict[Coding, bool | None] = {}
+        attempt = 1
+        while attempt <= _ATTEMPTS:
             try:
-                async with self.transaction(tenant_id, actor, accounts_first=accounts) as transaction:
+                async with self.transaction(
+                    tenant_id, actor, accounts_first=accounts, code_verdicts=verdicts
+                ) as transaction:
                     return await command(transaction)
             except Refusal as refusal:
                 # Two creates with one business key at once: the second try finds what the first made.
@@ -341,9 +371,14 @@ class Database:
                     raise
             except AccountsNotLocked as needed:
                 accounts |= needed.accounts
+            except CodesNotLookedUp as needed:
+                # No attempt of its own: it is asked of each code once, whatever becomes of the answer.
+                verdicts |= dict.fromkeys(needed.codes) | dict(await needed.look_up())
+                continue
             except _TRANSIENT:
                 # Jitter spreads the retries of those who met; it has nothing to do with money or secrets.
                 await asyncio.sleep(random.uniform(0.005, 0.02) * 2 ** min(attempt, 5))  # noqa: S311
+            attempt += 1
         raise refuse(Category.UNAVAILABLE, "busy", "Too many changes of the same things at once; try again.")
 
 

@@ -88,6 +88,7 @@ class RestEndpoint:
             filter=read_query(query, route.filters),
             conditions=conditions_of(_text(sent, b"if-match"), _text(sent, b"if-none-match"), None, None),
             visit=visit,
+            terminology=self._service.terminology,
         )
         visit.query = "&".join(f"{name}={value}" for name, value in query)
         if route.method == "POST" and b"idempotency-key" in sent:

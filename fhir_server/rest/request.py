@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from billing.context import Context
+from billing.terminology import Terminology
 from fhir_server.access_log import Visit
 from fhir_server.authorization.token import AccessToken
 from fhir_server.interactions.search_cursor import Cursors
@@ -49,6 +50,7 @@ class RestRequest:
     conditions: Conditions = NO_CONDITIONS
     idempotency_key: str | None = None
     visit: Visit = field(default_factory=Visit)
+    terminology: Terminology | None = None
 
     @property
     def id(self) -> str:
@@ -62,6 +64,7 @@ class RestRequest:
             self.token.client,
             self.fhir_base_url,
             one_time=self.idempotency_key is not None,
+            terminology=self.terminology,
         )
 
     def sent(self, model: type[Model]) -> Model:

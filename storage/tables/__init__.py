@@ -4,6 +4,7 @@ from storage.tables.access_log import access_log
 from storage.tables.account import account, account_balance, account_index
 from storage.tables.approval import adjustment, adjustment_part, decision, refund
 from storage.tables.cash import cash_movement, cash_session
+from storage.tables.charge_code import charge_code
 from storage.tables.charge_item import charge_item, charge_item_index, invoiced_charge
 from storage.tables.control_total import control_checkpoint, control_total
 from storage.tables.invoice import (
@@ -50,6 +51,7 @@ __all__ = [
     "business_key",
     "cash_movement",
     "cash_session",
+    "charge_code",
     "charge_item",
     "charge_item_index",
     "charge_price",

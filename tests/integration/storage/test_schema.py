@@ -25,7 +25,7 @@ APPEND_ONLY = (
     "cash_movement",
 )
 SEALED = ("journal_block",)  # which the worker adds to, and not the application
-NATIONAL = ("price_list", "price_list_version", "price", "price_rule", "tax_rule")
+NATIONAL = ("price_list", "price_list_version", "price", "price_rule", "tax_rule", "charge_code")
 TABLES = sorted(table.name for table in metadata.tables.values())
 
 
