@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
+
+import pytest
 
 from tests.integration.rest_client import pointers, problem_codes, rest_client
 from tests.integration.serving import Hospital, Server, body, charge_item, codes_of, hospital_of, row_counts
@@ -56,3 +59,17 @@ async def test_charges_are_validated_by_what_was_sent(server: Server) -> None:
         charge["code"]["coding"][0]["code"] = "none"
         answer = await hospital.http.post("", json=bundle)
         assert set(codes_of(body(answer))) == {"code-unknown"}
+
+
+@pytest.mark.parametrize("text", ["a\u0000b", "a\u2028b\u00a0", "\ud800", "é" * 100, "9" * 5000])
+async def test_no_text_makes_the_server_fail(server: Server, hospital: Hospital, text: str) -> None:
+    async with rest_client(server, hospital.tenant_id, "billing:price:write") as http:
+        for sent in (
+            {"codes": [{**ENTRY, "code": text}]},
+            {"codes": [{**ENTRY, "system": text}]},
+            {"codes": [{**ENTRY, "display": text}]},
+            {"csv": f"system,code\n{SYSTEM},{text}\n"},
+        ):
+            content = json.dumps(sent).encode()
+            answer = await http.post("codes", content=content, headers={"content-type": "application/json"})
+            assert answer.status_code in {200, 400, 422}, answer.text
