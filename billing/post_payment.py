@@ -36,7 +36,7 @@ from storage.transaction import Transaction
 class PaymentRequest:
     """What is paid, on an invoice or on an account. `payer`: a Reference; `invoice_ids`: pay these, in this order.
 
-    `drawer`: where cash is put; without it where the cashier's open session is.
+    `drawer`: where cash is put; without it where the cashier's open session is. `payment_id`: the id that it gets.
     """
 
     amount: Money
@@ -49,6 +49,7 @@ class PaymentRequest:
     tendered: Money | None = None
     invoice_ids: tuple[str, ...] = ()
     drawer: str | None = None
+    payment_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,7 +211,7 @@ def _payment(
         on=on,
     )
     payment: PaymentReconciliation = mapper_for("PaymentReconciliation").parse(
-        document, id=new_id(), base_url=context.base_url
+        document, id=request.payment_id or new_id(), base_url=context.base_url
     )
     return payment
 

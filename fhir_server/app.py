@@ -20,6 +20,8 @@ from fhir_server.authorization.token import verifier_of
 from fhir_server.cross_origin import allow_origins
 from fhir_server.documentation_page import documentation_page
 from fhir_server.fhir_endpoint import FhirEndpoint
+from fhir_server.gateway_client import gateway_of
+from fhir_server.gateway_resolution import keep_resolving
 from fhir_server.health import Health
 from fhir_server.interactions.audit_events import AuditEvents
 from fhir_server.interactions.history import History
@@ -58,6 +60,7 @@ def create_app(settings: Settings) -> FastAPI:
         AuditEvents.of_settings(settings),
         deletes_many=settings.conditional_delete == "multiple",
     )
+    gateway = gateway_of(settings)
     service = Service(
         settings=settings,
         database=database,
@@ -72,6 +75,7 @@ def create_app(settings: Settings) -> FastAPI:
         routes=routes,
         base_url=settings.base_url,
         terminology=TerminologyServer.of_settings(settings),
+        gateway=gateway,
     )
     metrics = Metrics(database.pool_statistics)
     health = Health(database, metrics)
@@ -81,6 +85,7 @@ def create_app(settings: Settings) -> FastAPI:
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         await database.open()
         sealing = asyncio.create_task(keep_sealing(settings, database))
+        resolving = asyncio.create_task(keep_resolving(settings, database, gateway, service.tenants))
         notifier = Notifier(database)
         database.told = notifier.tell
         telling = asyncio.create_task(notifier.run())
@@ -88,12 +93,14 @@ def create_app(settings: Settings) -> FastAPI:
             async with service.access_log.keeping():
                 yield
         finally:
-            for task in (sealing, telling):
+            for task in (sealing, resolving, telling):
                 task.cancel()
                 with suppress(asyncio.CancelledError):
                     await task
             if service.terminology is not None:
                 await service.terminology.close()
+            if gateway is not None:
+                await gateway.close()
             await database.close()
 
     def document() -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from billing.payment_gateway import PaymentGateway
 from billing.tenants import TenantDirectory
 from fhir_server.access_log import AccessLog
 from fhir_server.authorization.token import TokenVerifier
@@ -25,3 +26,4 @@ class Service:
     routes: RouteTable
     base_url: str
     terminology: TerminologyServer | None = None
+    gateway: PaymentGateway | None = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import os
 from collections.abc import Mapping
+from datetime import timedelta
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
@@ -172,6 +173,23 @@ class Settings(BaseSettings):
         32, description="Notifications that one dispatcher has under way for one tenant at most."
     )
 
+    # The payment gateway
+    gateway_url: str = Field(
+        "",
+        pattern=r"^(https://[^\s?#]+|http://(localhost|127\.0\.0\.1|\[::1\])(:\d+)?(/[^\s?#]*)?)?$",
+        description="Where the payment gateway answers, by [gateway.md](gateway.md): https, or http on loopback. "
+        "Empty: there is none, and payments by card are recorded with the provider's reference.",
+    )
+    gateway_secret_file: Path | None = Field(
+        None, description="The file with the bearer token that the gateway knows this server by."
+    )
+    gateway_timeout_seconds: PositiveFloat = Field(
+        20, le=60, description="How long the gateway may take; what it has not said by then is asked for later."
+    )
+    gateway_interval_seconds: PositiveFloat = Field(
+        60, description="How often the server asks what became of payments that the gateway has not said the end of."
+    )
+
     # Who may come in
     cors_allowed_origins: str = Field(
         "",
@@ -203,6 +221,11 @@ class Settings(BaseSettings):
     @property
     def seal_files(self) -> Path:
         return self.seal_directory or self.data_dir
+
+    @property
+    def gateway_settled(self) -> timedelta:
+        """After how long a request to the gateway is on its way no more, and may be cancelled there."""
+        return timedelta(seconds=2 * self.gateway_timeout_seconds)
 
     @property
     def allowed_origins(self) -> tuple[str, ...]:

@@ -80,6 +80,7 @@ class Corruption(StrEnum):
     REMITTANCE_DIFFERS = "remittance-differs"
     CASH_SESSION_DIFFERS = "cash-session-differs"
     CASH_MOVEMENT_WRONG = "cash-movement-wrong"
+    GATEWAY_PAYMENT_WRONG = "gateway-payment-wrong"
     NOTICE_BOOKING_MISSING = "notice-booking-missing"
     NOTICE_BOOKING_DIFFERS = "notice-booking-differs"
     NOTICE_BOOKING_UNDUE = "notice-booking-undue"

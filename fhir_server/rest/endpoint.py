@@ -103,9 +103,11 @@ class RestEndpoint:
             answer = await route.reads(request)(self._service.database)
             self._service.access_log.note(request.visit, answer)
             return answer
-        assert route.writes is not None, "a route reads or writes"
         if route.needs_idempotency_key:
             require_key(request)
+        if route.serves is not None:
+            return await route.serves(request, self._service)
+        assert route.writes is not None, "a route reads, writes or serves"
         writing = route.writes(request)
         request_hash = "" if request.idempotency_key is None else hash_of(request)
 

@@ -49,10 +49,11 @@ class DocumentedRoute(APIRoute):
             tags=[route.noun],
             operation_id=_operation_id(route),
             responses={
+                **({} if route.other_status is None else {route.other_status: {"model": route.gives}}),
                 "default": {
                     "description": "Refused; nothing was written.",
                     "content": {MEDIA_TYPE: {"schema": {"$ref": f"{_SCHEMAS}{ProblemDetails.__name__}"}}},
-                }
+                },
             },
             openapi_extra={"security": [{"bearer": list(scopes)} for scopes in scopes_of(route)]},
         )

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 from fhir_server.authorization.smart_scopes import Permission, Scopes, insufficient_for_patient
+from fhir_server.responses import Answer
 from fhir_server.rest.documents import Document, NoFilter
 from fhir_server.rest.request import Reading, RestRequest, Writing
+from fhir_server.service import Service
 from storage.transaction import Database
 
 BASE_PATH = "/api/v1/billing"
@@ -18,12 +20,14 @@ BASE_PATH = "/api/v1/billing"
 class RestRoute:
     """One row of the table of routes.
 
-    Exactly one of `reads` and `writes` is there: each looks at the request and gives back what is to be done with a
-    database or in a transaction. `needs` are permissions on FHIR resource types, as for the interactions and operations
-    that do the same; `business_scope` is what else a token must have, and of `any_scope` it must have one. A route
-    without any of these does not exist: nothing is open here. `takes` is the body, `filters` the query, `gives` the
-    answer. `follows` is done when the change is committed and before it is answered, in transactions of its own: what
-    is not lost when it does not come to it.
+    Exactly one of `reads`, `writes` and `serves` is there. The first two look at the request and give back what is to
+    be done with a database or in a transaction; `serves` carries it out itself, in transactions of its own, as what
+    asks somebody else in between has to, and sees to the idempotency key and the access log. `needs` are permissions on
+    FHIR resource types, as for the interactions and operations that do the same; `business_scope` is what else a token
+    must have, and of `any_scope` it must have one. A route without any of these does not exist: nothing is open here.
+    `takes` is the body, `filters` the query, `gives` the answer, with `status` or `other_status`. `follows` is done
+    when the change is committed and before it is answered, in transactions of its own: what is not lost when it does
+    not come to it.
     """
 
     method: Literal["GET", "POST", "PUT", "DELETE"]
@@ -38,13 +42,17 @@ class RestRoute:
     any_scope: tuple[str, ...] = ()
     needs_idempotency_key: bool = False
     status: int = 200
+    other_status: int | None = None
     reads: Callable[[RestRequest], Reading] | None = None
     writes: Callable[[RestRequest], Writing] | None = None
+    serves: Callable[[RestRequest, Service], Awaitable[Answer]] | None = None
     follows: Callable[[RestRequest, Database], Awaitable[None]] | None = None
 
     def __post_init__(self) -> None:
         assert self.needs or self.business_scope or self.any_scope, f"{self.name}: who may do it?"
-        assert (self.reads is None) != (self.writes is None), f"{self.name} either reads or writes"
+        kinds = [kind for kind in (self.reads, self.writes, self.serves) if kind is not None]
+        assert len(kinds) == 1, f"{self.name} either reads, writes or serves"
+        assert self.follows is None or self.writes is not None, f"{self.name}: only a change is followed by more"
         assert not self.needs_idempotency_key or self.method == "POST", f"{self.name}: keys are for POST"
 
     @property

@@ -7,6 +7,7 @@ from storage.tables.cash import cash_movement, cash_session
 from storage.tables.charge_code import charge_code
 from storage.tables.charge_item import charge_item, charge_item_index, invoiced_charge
 from storage.tables.control_total import control_checkpoint, control_total
+from storage.tables.gateway_payment import gateway_payment
 from storage.tables.invoice import (
     credited_line,
     invoice,
@@ -60,6 +61,7 @@ __all__ = [
     "credited_line",
     "decision",
     "facility",
+    "gateway_payment",
     "idempotency_key",
     "invoice",
     "invoice_index",

@@ -129,7 +129,8 @@ async def _payments(page: Page, account: Document, invoice: Document) -> None:
     await page.show(
         "A patient pays at the counter",
         "1010 (cash, in its drawer), 1020 (bank transfer) or 1030 (card, mobile money, cheque, other) -> 2100, always"
-        " first; then what is due, 2100 -> 1100. The patient's money pays the patient's share only.",
+        " first; then what is due, 2100 -> 1100. The patient's money pays the patient's share only. What a [payment"
+        " gateway](gateway.md) captures is booked the same, once, and what it declines is not.",
         "300.00 in cash for the invoice above; 500.00 were tendered, and 200.00 went back over the counter.",
         at_the_counter,
     )

@@ -29,7 +29,10 @@ from billing.delete_resource import delete_resource
 from billing.issue_invoice import issue_invoice
 from billing.keep_tax_rule import add_tax_rule
 from billing.open_cash_session import open_cash_session
+from billing.payment_gateway import GatewayAnswer
 from billing.post_payment import PaymentRequest, PostedPayment, post_payment
+from billing.record_gateway_outcome import record_gateway_outcome
+from billing.request_gateway_payment import request_gateway_payment
 from billing.reverse_payment import reverse_payment
 from billing.tenants import add_tenant
 from billing.update_resource import update_resource
@@ -344,6 +347,7 @@ async def _payments_changed_later(books: Books) -> None:
     known["changed_payment"] = changed = (await books.pay(2000, "cheque", invoice_id=target)).payment.id
     await books.run(lambda tx: deallocate_payment(tx, books.context, changed, [_named(target, 500)]))
     await _a_drawer(books)
+    await _through_the_gateway(books)
     known["reversed_payment"] = back = (await books.pay(900, "card", account_id=on)).payment.id
     await books.run(lambda tx: reverse_payment(tx, books.context, back, reason="chargeback", fee=Money("AFN", 30)))
     details = [
@@ -403,3 +407,22 @@ async def _a_drawer(books: Books) -> None:
     )
     await books.run(lambda tx: post_payment(tx, counter, paid))
     await books.run(lambda tx: close_cash_session(tx, counter, session.id, declared=Money("AFN", 1450)))
+
+
+async def _through_the_gateway(books: Books) -> None:
+    """One that was captured, and one that was declined."""
+    known = books.known
+    for name, answer in (
+        ("gateway_payment", GatewayAnswer("captured", reference="gw-1")),
+        ("declined_payment", GatewayAnswer("declined", reason="no-funds")),
+    ):
+        wanted = partial(
+            request_gateway_payment,
+            context=books.context,
+            account_id=known["other_account"],
+            amount=Money("AFN", 700),
+            method="mobile-money",
+        )
+        payment = await books.run(wanted)
+        known[name] = payment.id
+        await books.run(partial(record_gateway_outcome, context=books.context, payment_id=payment.id, answer=answer))

@@ -480,6 +480,24 @@ PAYMENTS = [
         "cash-session-differs",
     ),
     Planted(
+        "what the gateway declined made captured",
+        "UPDATE billing.gateway_payment SET status = 'captured', gateway_reference = 'gw-2'"
+        " WHERE tenant_id = %(tenant)s AND id = %(declined_payment)s",
+        "gateway-payment-wrong",
+    ),
+    Planted(
+        "what the gateway captured made declined",
+        "UPDATE billing.gateway_payment SET status = 'declined', gateway_reference = NULL"
+        " WHERE tenant_id = %(tenant)s AND id = %(gateway_payment)s",
+        "gateway-payment-wrong",
+    ),
+    Planted(
+        "what the gateway captured made more",
+        "UPDATE billing.gateway_payment SET amount_minor = amount_minor + 1"
+        " WHERE tenant_id = %(tenant)s AND id = %(gateway_payment)s",
+        "gateway-payment-wrong",
+    ),
+    Planted(
         "a clearing taken back in the notice alone",
         "UPDATE billing.payment_notice SET status = 'cancelled'"
         " WHERE tenant_id = %(tenant)s AND id = %(cleared_notice)s",
