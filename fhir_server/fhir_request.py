@@ -37,7 +37,8 @@ class FhirRequest:
     `document` is the decoded body. A mapper takes it apart, so each attempt to carry out the request begins with
     `renew`. `place` is where in a Bundle it stands, and `assigned_id` the id that a Bundle has chosen for what it
     creates or, if nothing matches, updates; where a Bundle has looked already for what meets the criteria of a
-    conditional request, `nothing_matches` says that nothing does.
+    conditional request, `nothing_matches` says that nothing does. Only a transaction finds what a reference that is a
+    search means; `takes_conditional_references` says that it has.
     """
 
     method: str
@@ -56,6 +57,7 @@ class FhirRequest:
     document: dict[str, Any] | None = None
     body: bytes | None = None
     place: str = ""
+    takes_conditional_references: bool = False
     assigned_id: str | None = None
     nothing_matches: bool = False
     is_renewed: bool = False
@@ -105,7 +107,7 @@ class FhirRequest:
         if self.document is None:
             message = f"A resource of type {self.resource_type} is expected here."
             raise invalid("body-missing", message, issue="required")
-        problems = validate(self.document, self.resource_type, conditional_references=bool(self.place))
+        problems = validate(self.document, self.resource_type, conditional_references=self.takes_conditional_references)
         if problems:
             raise Refusal(problems)
         return self.document

@@ -34,7 +34,13 @@ def place_of(index: int) -> str:
 
 
 def read_entry(
-    outer: FhirRequest, table: RouteTable, index: int, entry: dict[str, Any], *, url: str | None = None
+    outer: FhirRequest,
+    table: RouteTable,
+    index: int,
+    entry: dict[str, Any],
+    *,
+    url: str | None = None,
+    is_of_transaction: bool = False,
 ) -> Entry:
     """The request that an entry asks for, with what the Bundle's own request says of everything else.
 
@@ -67,6 +73,7 @@ def read_entry(
         document=resource,
         body=None,
         place=place,
+        takes_conditional_references=is_of_transaction,
         is_renewed=False,
         interaction=match.route.interaction,
     )

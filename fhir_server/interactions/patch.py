@@ -29,7 +29,7 @@ _ATTEMPTS = 3
 def patch(request: FhirRequest) -> Writing:
     is_by_id = bool(request.id)
     assert request.document is not None, "the edge has read a patch"
-    check_patch(request.document, request.resource_type, conditional_references=bool(request.place))
+    check_patch(request.document, request.resource_type, conditional_references=request.takes_conditional_references)
 
     async def writing(tx: Transaction) -> Answer:
         found = request.id if is_by_id else await matched(tx, request)
@@ -81,7 +81,7 @@ async def _current(tx: Transaction, request: FhirRequest, resource_id: str) -> t
 def _patched(request: FhirRequest, resource_id: str, content: str) -> dict[str, Any]:
     assert request.document is not None, "the edge has read a patch"
     document = apply_patch(request.document, request.resource_type, content)
-    problems = validate(document, request.resource_type, conditional_references=bool(request.place))
+    problems = validate(document, request.resource_type, conditional_references=request.takes_conditional_references)
     if problems:
         raise Refusal(problems)
     if document.get("id") != resource_id:

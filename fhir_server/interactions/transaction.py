@@ -77,7 +77,8 @@ def _plan(request: FhirRequest, service: Service, given: list[dict[str, Any]]) -
 def _read(request: FhirRequest, service: Service, ids: TemporaryIds, index: int, item: dict[str, Any]) -> Entry:
     asked = item.get("request")
     try:
-        entry = read_entry(request, service.routes, index, item, url=ids.in_url(asked["url"]) if asked else None)
+        url = ids.in_url(asked["url"]) if asked else None
+        entry = read_entry(request, service.routes, index, item, url=url, is_of_transaction=True)
     except Refusal as refusal:
         if refusal.category not in {Category.NOT_FOUND, Category.NOT_SUPPORTED}:
             raise

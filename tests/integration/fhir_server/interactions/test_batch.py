@@ -74,3 +74,19 @@ async def test_each_entry_needs_its_own_permission(server: Server, hospital: Hos
         one = Hospital(server, hospital.tenant_id, http)
         answers = await send(one, entry("GET", f"Account/{there['id']}"), entry("POST", "Account", ACCOUNT))
     assert [answer["response"]["status"].split()[0] for answer in answers] == ["200", "403"]
+
+
+async def test_a_reference_that_is_a_search_is_for_transactions_only(hospital: Hospital) -> None:
+    await hospital.account(name="Ward")
+    charge = {
+        "resourceType": "ChargeItem",
+        "status": "planned",
+        "code": {"text": "bandage"},
+        "subject": PATIENT,
+        "account": [{"reference": "Account?name=Ward"}],
+    }
+    (answer,) = await send(hospital, entry("POST", "ChargeItem", charge))
+    assert answer["response"]["status"].startswith("400")
+    (issue,) = answer["response"]["outcome"]["issue"]
+    assert issue["details"]["coding"][0]["code"] == "invalid-reference"
+    assert issue["expression"] == ["Bundle.entry[0].resource.account[0].reference"]
