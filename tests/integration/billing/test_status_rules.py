@@ -7,9 +7,11 @@ import itertools
 import pytest
 
 from billing.status_rules import CLEARED, DELETED, NEW, POSTED, REVERSED, STATUS_RULES, StatusRule
-from tests.integration.billing.hospital import Document, Hospital, line_of, own_line, refused
+from billing.subscription_status import tell_status
+from tests.integration.billing.hospital import CANONICAL, Document, Hospital, line_of, own_line, refused
 from tests.integration.billing.payment_commands import reverse
 
+PAYLOAD_CONTENT = "http://hl7.org/fhir/uv/subscriptions-backport/StructureDefinition/backport-payload-content"
 STEPS = [
     pytest.param(resource_type, before, sent, rule, id=f"{resource_type}: {before} -> {sent}")
     for resource_type, rules in STATUS_RULES.items()
@@ -24,7 +26,11 @@ async def test_a_step(hospital: Hospital, resource_type: str, before: str, sent:
     if before == NEW:
         action = hospital.create(await document_of(hospital, resource_type, sent))
     else:
-        current = await resource_in(hospital, resource_type, before)
+        current = await (
+            subscription_in(hospital, before, sent=sent)
+            if resource_type == "Subscription"
+            else resource_in(hospital, resource_type, before)
+        )
         change = {"status": sent}
         if (resource_type, sent) == ("Invoice", "cancelled"):
             change["cancelledReason"] = current.get("cancelledReason", "tried")
@@ -33,6 +39,8 @@ async def test_a_step(hospital: Hospital, resource_type: str, before: str, sent:
         refusal = await refused(action)
         assert (refusal.category, refusal.code) == (rule.refusal.category, rule.refusal.code)
         assert refusal.problems[0].expression == f"{resource_type}.status"
+    elif (resource_type, before, sent) == ("Subscription", "requested", "active"):
+        assert (await action)["status"] == "requested", "only its endpoint makes it active"
     else:
         assert (await action)["status"] == sent
 
@@ -48,9 +56,35 @@ async def document_of(hospital: Hospital, resource_type: str, status: str) -> Do
             return hospital.invoice_document(await hospital.account(), own_line("100"), status=status)
         case "PaymentReconciliation":
             return hospital.payment_document("5", status=status, outcome="queued")
+        case "Subscription":
+            return subscription_document(status, needs_handshake=status == "requested")
         case _:
             payment = await hospital.create(hospital.payment_document("5", status="draft"))
             return hospital.notice_document(payment, code="paid", status=status)
+
+
+def subscription_document(status: str, *, needs_handshake: bool) -> Document:
+    """To what is told by a topic, which needs a handshake, or by a search, which needs none."""
+    return {
+        "resourceType": "Subscription",
+        "status": status,
+        "reason": "Claims",
+        "criteria": f"{CANONICAL}/SubscriptionTopic/invoice-issued" if needs_handshake else "Invoice?status=issued",
+        "channel": {
+            "type": "rest-hook",
+            "endpoint": "https://claims.example.org/notify",
+            "payload": "application/fhir+json",
+            "_payload": {"extension": [{"url": PAYLOAD_CONTENT, "valueCode": "id-only"}]},
+        },
+    }
+
+
+async def subscription_in(hospital: Hospital, status: str, *, sent: str) -> Document:
+    needs_handshake = "requested" in (status, sent)
+    subscription = await hospital.create(subscription_document("requested", needs_handshake=needs_handshake))
+    if subscription["status"] != status:
+        await hospital.run(lambda tx: tell_status(tx, subscription["id"], status, reason="tried"))
+    return await hospital.read(subscription)
 
 
 async def resource_in(hospital: Hospital, resource_type: str, status: str) -> Document:
