@@ -33,7 +33,7 @@ class BalanceSheet:
 async def account_balance(
     tx: Transaction, context: Context, account_id: str, *, on: date | None, recorded: datetime | None
 ) -> BalanceSheet:
-    """Sums of the journal, never of anything else.
+    """Sums of the journal; of now those that are kept, which `./run check` proves to be the same.
 
     The lock waits for who is posting now, so that an answer for a moment that is past never changes.
     """

@@ -44,6 +44,15 @@ invoice = resource_table(
     references("account_id", "account"),
     references("credit_of_id", "invoice"),
     sa.Index(None, "tenant_id", "account_id", "id"),
+    # What is owed now, by due date: few invoices of an account are open, whatever it was billed in its life.
+    sa.Index(
+        "invoice_open_idx",
+        "tenant_id",
+        "account_id",
+        "due_date",
+        postgresql_include=["due_minor"],
+        postgresql_where=sa.text("due_minor > 0"),
+    ),
     sa.Index(None, "tenant_id", "subject", "date_low", "date_high", "id"),
     sa.Index(None, "tenant_id", "recipient", "id"),
     sa.Index(None, "tenant_id", "date_low", "date_high", "id"),

@@ -31,6 +31,14 @@ journal_entry = sa.Table(
     sa.Index(None, "tenant_id", "source_id", "source_type", "kind"),
     # What was recorded in a stretch of time, to seal it.
     sa.Index(None, "tenant_id", "recorded_at", "entry_id"),
+    # Few entries move something from one account to another.
+    sa.Index(
+        "journal_entry_transfer_idx",
+        "tenant_id",
+        "recorded_at",
+        "entry_id",
+        postgresql_where=sa.text("kind = 'payment-transferred' OR (kind = 'charge-reversed' AND reason IS NOT NULL)"),
+    ),
 )
 
 # amount_minor: debit positive, credit negative. The resources are what a balance is asked by; detail is the tax code
@@ -63,7 +71,17 @@ posting = sa.Table(
             f"{SCHEMA}.account_balance.currency",
         ],
     ),
-    sa.Index(None, "tenant_id", "account_id", "ledger_account", "effective_at"),
+    # All that the balance of an account as of a day and a moment needs, in the order in which its lines are shown.
+    sa.Index(
+        "posting_account_idx",
+        "tenant_id",
+        "account_id",
+        "effective_at",
+        "recorded_at",
+        "ledger_account",
+        postgresql_include=["amount_minor"],
+        postgresql_where=sa.text("account_id IS NOT NULL"),
+    ),
     sa.Index("posting_invoice_idx", "tenant_id", "invoice_id", postgresql_where=sa.text("invoice_id IS NOT NULL")),
     sa.Index("posting_payment_idx", "tenant_id", "payment_id", postgresql_where=sa.text("payment_id IS NOT NULL")),
 )
