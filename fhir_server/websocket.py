@@ -1,28 +1,38 @@
 """`[base]/websocket`: subscriptions over a websocket. https://hl7.org/fhir/R4/subscription.html#2.46.7.2
 
 `bind [id]` needs the access token of the connection (Authorization header), `bind-with-token [token]` one of
-`$get-ws-binding-token`. What cannot be done is answered by an OperationOutcome, and the connection is closed.
+`$get-ws-binding-token`. What cannot be done is answered by an OperationOutcome, and the connection is closed; so is one
+whose tenant loses its licence. Every binding is in the access log, and every refusal.
 """
 
 from __future__ import annotations
 
 import asyncio
+import secrets
 from contextlib import suppress
 
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from fhir_server.authorization.tenant import tenant_of
-from fhir_server.faults import log_fault
+from fhir_server.access_log import Visit
+from fhir_server.authorization.smart_scopes import scopes_of
+from fhir_server.authorization.tenant import licensed_tenant, tenant_of
+from fhir_server.authorization.token import AccessToken
+from fhir_server.faults import log_fault, request_id
 from fhir_server.outcomes import outcome_of
+from fhir_server.responses import Answer
 from fhir_server.service import Service
-from fhir_server.websocket_token import BindingTokens
+from fhir_server.subscription_access import require_audible
+from fhir_server.websocket_token import Binding, BindingTokens
 from ledger.errors import Refusal, invalid, not_found
+from storage import subscription_overview
 from subscriptions.channels.websocket import BoundSubscription, SocketWakeUps
 
 BOUND_MAX = 100
 MESSAGE_CHARACTERS_MAX = 16 * 1024
 POLICY_VIOLATION = 1008
 INTERNAL_ERROR = 1011
+BIND = "websocket bind"
+"""The route of a binding in the access log."""
 
 
 class SubscriptionSocket:
@@ -35,11 +45,14 @@ class SubscriptionSocket:
 
     async def answer(self, socket: WebSocket) -> None:
         await socket.accept()
+        # Not a request that the middleware has seen; all that is bound over it has one id.
+        request_id.set(secrets.token_hex(8))
         connection = _Connection(self._service, self._tokens, self._wake_ups, socket)
         with suppress(WebSocketDisconnect):
             try:
                 await connection.serve()
             except Refusal as refusal:
+                await self._service.access_log.refused(connection.visit, refusal)
                 await socket.send_text(outcome_of(refusal.problems).decode())
                 await socket.close(POLICY_VIOLATION)
             except WebSocketDisconnect:
@@ -57,9 +70,11 @@ class _Connection:
         self._socket = socket
         self._sending = asyncio.Lock()
         self._bound: dict[tuple[str, str], asyncio.Task[None]] = {}
+        self.visit = Visit("operation", BIND, "Subscription")
+        """What was tried last."""
 
     async def serve(self) -> None:
-        """Read what the client says, and stop with whatever of the tasks fails first."""
+        """Read what the client says, and stop with whatever of the tasks fails first, or a licence that is gone."""
         reading = asyncio.create_task(self._read())
         try:
             while True:
@@ -68,6 +83,8 @@ class _Connection:
                 for task in done:
                     task.result()
                     self._bound = {key: each for key, each in self._bound.items() if each is not task}
+                for tenant_id in {tenant_id for tenant_id, _ in self._bound}:
+                    await licensed_tenant(self._service.tenants, tenant_id)
         finally:
             for task in (reading, *self._bound.values()):
                 task.cancel()
@@ -82,15 +99,28 @@ class _Connection:
             if verb == "bind":
                 await self._bind_by_access_token(rest.strip())
             elif verb == "bind-with-token":
-                binding = self._tokens.read(rest.strip())
-                for subscription_id in binding.subscriptions:
-                    await self._bind(binding.tenant_id, subscription_id, with_handshake=True)
+                await self._bind_by_token(self._tokens.read(rest.strip()))
 
     async def _bind_by_access_token(self, name: str) -> None:
+        subscription_id = name.removeprefix("Subscription/")
+        self.visit = Visit("operation", BIND, "Subscription", subscription_id)
         token = await self._service.verifier.verify_header(self._socket.headers.get("authorization", ""))
+        self.visit.token = token
         tenant = await tenant_of(self._service.tenants, token)
         token.scopes.require_all("Subscription", "r")
-        await self._bind(tenant.id, name.removeprefix("Subscription/"), with_handshake=False)
+        states = await subscription_overview.states(self._service.database, tenant.id, ids=[subscription_id])
+        for state in states:
+            require_audible(token.scopes, state)
+        await self._bind(tenant.id, subscription_id, with_handshake=False)
+
+    async def _bind_by_token(self, binding: Binding) -> None:
+        """Bind what was looked at when the token was given."""
+        # It has no scopes any more: what it is for was decided then.
+        token = AccessToken(binding.tenant_id, binding.subject, binding.client, scopes_of(""), binding.expires_at)
+        for subscription_id in binding.subscriptions:
+            self.visit = Visit("operation", BIND, "Subscription", subscription_id, token=token)
+            await licensed_tenant(self._service.tenants, binding.tenant_id)
+            await self._bind(binding.tenant_id, subscription_id, with_handshake=True)
 
     async def _bind(self, tenant_id: str, subscription_id: str, *, with_handshake: bool) -> None:
         key = (tenant_id, subscription_id)
@@ -101,6 +131,8 @@ class _Connection:
         )
         if not await bound.begin(with_handshake=with_handshake):
             raise not_found("not-found", f"There is no Subscription/{subscription_id} over a websocket.")
+        # Before anything is told.
+        self._service.access_log.note(self.visit, Answer(200))
         if key in self._bound:
             self._bound.pop(key).cancel()
         self._bound[key] = asyncio.create_task(bound.run(self._wake_ups))

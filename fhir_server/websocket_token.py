@@ -9,7 +9,7 @@ import base64
 import binascii
 import hmac
 import time
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 
 import msgspec
 
@@ -24,11 +24,13 @@ _SIGNATURE_BYTES = 32
 
 @dataclass(frozen=True, slots=True)
 class Binding:
-    """Which subscriptions of which tenant may be bound, and until when (seconds since 1970)."""
+    """Which subscriptions of which tenant may be bound, until when (seconds since 1970), and who got the token."""
 
     tenant_id: str
     subscriptions: tuple[str, ...]
     expires_at: int
+    subject: str = ""
+    client: str = ""
 
 
 class BindingTokens:
@@ -42,7 +44,7 @@ class BindingTokens:
         return cls(Cursors.of_settings(settings).derived_key("websocket"))
 
     def write(self, binding: Binding) -> str:
-        payload = msgspec.json.encode((binding.tenant_id, binding.subscriptions, binding.expires_at))
+        payload = msgspec.json.encode(astuple(binding))
         return base64.urlsafe_b64encode(self._signature(payload) + payload).rstrip(b"=").decode()
 
     def read(self, text: str) -> Binding:
@@ -53,7 +55,7 @@ class BindingTokens:
             data = b""
         signature, payload = data[:_SIGNATURE_BYTES], data[_SIGNATURE_BYTES:]
         if hmac.compare_digest(signature, self._signature(payload)):
-            binding = Binding(*msgspec.json.decode(payload, type=tuple[str, tuple[str, ...], int]))
+            binding = Binding(*msgspec.json.decode(payload, type=tuple[str, tuple[str, ...], int, str, str]))
             if binding.expires_at > time.time():
                 return binding
         message = "The token is not one of $get-ws-binding-token, or too old; get another."

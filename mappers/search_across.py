@@ -8,6 +8,7 @@ from datetime import datetime
 
 from ledger.errors import invalid
 from mappers import MAPPERS
+from mappers.search_chains import Within, everywhere
 from mappers.search_query import Pairs, SearchLimits, SearchRequest, read_search
 
 SORTED_BY = ("_id", "_lastUpdated")
@@ -22,6 +23,7 @@ def read_searches(
     now: datetime,
     limits: SearchLimits,
     lenient: bool,
+    within: Within = everywhere,
 ) -> list[SearchRequest]:
     """The searches, which have all but their criteria in common."""
 
@@ -35,6 +37,7 @@ def read_searches(
                 now=now,
                 limits=limits,
                 lenient=lenient,
+                within=within,
             )
             for each in resource_types
         ]

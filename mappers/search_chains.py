@@ -5,16 +5,27 @@ https://hl7.org/fhir/R4/search.html#chaining and https://hl7.org/fhir/R4/search.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from mappers import MAPPERS
 from mappers.r4.faults import shown
 from mappers.search_links import kept_targets, leading_to, led_to_from
 from mappers.search_values import SearchContext, criterion_of
-from storage.search_criteria import Criterion, among
+from storage.search_criteria import Criterion, among, every
 from storage.search_parameters import SearchParameter
 
 HAS = "_has"
 LINKS_MAX = 4
 """Steps from resource to resource in one criterion."""
+
+
+Within = Callable[[str], Criterion | None]
+"""The part of a type that a chain or `_has` may look at; None where that is all of it."""
+
+
+def everywhere(_resource_type: str) -> None:
+    """Nobody is held to a part."""
+    return
 
 
 class ParameterUnknownError(Exception):
@@ -30,10 +41,14 @@ class LinkRefusedError(Exception):
 
 
 class Criteria:
-    """Reads criteria by name. `joined_types` are the types, besides the one that is searched, that were asked about."""
+    """Reads criteria by name. `joined_types` are the types, besides the one that is searched, that were asked about.
 
-    def __init__(self, context: SearchContext) -> None:
+    What is outside of `within` is, for every step of a chain or of `_has`, as if it were not there.
+    """
+
+    def __init__(self, context: SearchContext, within: Within = everywhere) -> None:
         self._context = context
+        self._within = within
         self.joined_types: set[str] = set()
 
     def read(self, name: str, value: str) -> Criterion:
@@ -58,7 +73,7 @@ class Criteria:
             raise ParameterUnknownError(" or ".join(targets), asked)
         self.joined_types.update(knowing)
         found = [
-            leading_to(parameter, each, self._read(_context_of(context, each), rest, value, links_left))
+            leading_to(parameter, each, self._seen(_context_of(context, each), rest, value, links_left))
             for each in knowing
         ]
         return found[0] if len(found) == 1 else among(*found)
@@ -72,7 +87,12 @@ class Criteria:
         if context.resource_type not in _targets(parameter, context.resource_type, links_left):
             raise LinkRefusedError(f"{source}.{code} does not refer to {context.resource_type}")
         self.joined_types.add(source)
-        return led_to_from(source, parameter, context.resource_type, self._read(other, rest, value, links_left))
+        return led_to_from(source, parameter, context.resource_type, self._seen(other, rest, value, links_left))
+
+    def _seen(self, context: SearchContext, name: str, value: str, links_left: int) -> Criterion:
+        """What is asked of a type that is joined, and that it is of the part that may be seen."""
+        asked, seen = self._read(context, name, value, links_left), self._within(context.resource_type)
+        return asked if seen is None else every(asked, seen)
 
 
 def _targets(parameter: SearchParameter, wanted_type: str, links_left: int) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ from urllib.parse import parse_qsl, quote
 from ledger.errors import Category, Problem, Refusal, invalid
 from mappers.r4.definitions import definitions
 from mappers.r4.faults import shortened, shown
-from mappers.search_chains import HAS, Criteria, LinkRefusedError, ParameterUnknownError
+from mappers.search_chains import HAS, Criteria, LinkRefusedError, ParameterUnknownError, Within, everywhere
 from mappers.search_includes import INCLUDES, Include, read_includes
 from mappers.search_values import ModifierRefusedError, SearchContext, ValueRefusedError, sort_keys
 from storage.search_criteria import Criterion, every
@@ -107,20 +107,24 @@ def read_search(
     now: datetime,
     limits: SearchLimits,
     lenient: bool = False,
+    within: Within = everywhere,
 ) -> SearchRequest:
-    """The search that the parameters ask for; refused with every problem at once."""
+    """The search that the parameters ask for; refused with every problem at once.
+
+    Chains and `_has` see of each type what is `within`; what is searched itself is not narrowed.
+    """
     base = base_url if base_url.endswith("/") else f"{base_url}/"
     by_code = {parameter.code: parameter for parameter in parameters}
-    reading = _Reading(SearchContext(resource_type, by_code, base, now), limits, lenient)
+    reading = _Reading(SearchContext(resource_type, by_code, base, now), limits, lenient, within)
     for name, value in pairs:
         reading.take(name, value)
     return reading.finish()
 
 
 class _Reading:
-    def __init__(self, context: SearchContext, limits: SearchLimits, lenient: bool) -> None:
+    def __init__(self, context: SearchContext, limits: SearchLimits, lenient: bool, within: Within) -> None:
         self._context = context
-        self._reader = Criteria(context)
+        self._reader = Criteria(context, within)
         self._includes: dict[Include, None] = {}
         self._limits = limits
         self._lenient = lenient

@@ -75,8 +75,9 @@ class Search:
         searches, applied = self._asked(request, query, asked_at)
         asked, scopes = searches[0], request.token.scopes
         for joined_type in sorted({name for each in searches for name in each.joined_types}):
-            # What a chain asks about other resources is an answer about them.
-            scopes.require_all(joined_type, "s")
+            # What a chain asks about other resources is an answer about them; those of the type that the token may not
+            # search are as if they were not there.
+            scopes.require(joined_type, "s")
         wished = list(dict.fromkeys(include for each in searches for include in each.includes))
         includes = allowed(wished, scopes)
         withheld = left_out(wished, includes)
@@ -111,6 +112,7 @@ class Search:
             now=now,
             limits=self.limits,
             lenient=self.is_lenient if lenient is None else lenient,
+            within=partial(narrowing_of, request.token, request.base_url, permission="s"),
         )
         applied += searches[0].applied
         if request.token.scopes.is_narrowed:

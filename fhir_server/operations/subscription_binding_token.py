@@ -12,6 +12,7 @@ from fhir_server.operation_declaration import Operation, Parameter
 from fhir_server.operations.parameters import parameters, read_parameters
 from fhir_server.responses import Answer, instant
 from fhir_server.service import Service
+from fhir_server.subscription_access import require_audible
 from fhir_server.websocket_address import websocket_url
 from fhir_server.websocket_token import LIFETIME_SECONDS, Binding, BindingTokens
 from ledger.errors import Refusal, not_found, rule_broken
@@ -48,9 +49,13 @@ async def subscription_binding_token(request: FhirRequest, service: Service) -> 
     sockets = [state for state in found if state.channel_type == "websocket"]
     if ids is not None and len(sockets) < len(set(ids)):
         raise _not_bindable(request, sorted(set(ids) - {state.id for state in sockets}), {state.id for state in found})
+    request.token.scopes.require_all("Subscription", "r")
+    for state in sockets:
+        require_audible(request.token.scopes, state)
     expires_at = int(time.time()) + LIFETIME_SECONDS
     bound = tuple(state.id for state in sockets)
-    token = BindingTokens.of_settings(service.settings).write(Binding(request.tenant.id, bound, expires_at))
+    binding = Binding(request.tenant.id, bound, expires_at, request.token.subject, request.token.client)
+    token = BindingTokens.of_settings(service.settings).write(binding)
     items: list[dict[str, Any]] = [
         {"name": "token", "valueString": token},
         {"name": "expiration", "valueDateTime": instant(datetime.fromtimestamp(expires_at, UTC))},

@@ -96,8 +96,6 @@ async def test_what_is_another_patient_s_is_not_there(ward: Ward) -> None:
             ("DELETE", "ChargeItem?subject=Patient/p2", None),
             ("POST", f"Invoice/{invoice['id']}/$cancel", _reason()),
             ("POST", f"Invoice/{invoice['id']}/$issue", None),
-            ("GET", f"Account?_has:Invoice:account:_id={invoice['id']}", None),
-            ("GET", "ChargeItem?account.name=of", None),
             ("GET", "_history", None),
             ("GET", "Account/_history", None),
             ("GET", "PaymentReconciliation", None),
@@ -171,6 +169,76 @@ async def test_bundles_are_no_way_round(ward: Ward, kind: str) -> None:
         assert ward.accounts[0]["id"] in answer.text
 
 
+async def test_chains_and_has_see_no_more_than_searches_do(ward: Ward) -> None:
+    """Each asks, by what is found of one's own, whether something is there that is another patient's."""
+    (mine, theirs), (charge, other_charge), (_, other_invoice) = ward.accounts, ward.charges, ward.invoices
+    # What refers across the two: their charge on my account, and a charge of mine on their account.
+    on_mine = await ward.hospital.charge(mine, subject=THEIRS)
+    on_theirs = await ward.hospital.charge(theirs, subject=MINE)
+    nothing: set[str] = set()
+    async with ward.client("patient/*.rs", "p1") as http:
+        for url, found in (
+            # Of one's own they find what they find for everybody.
+            ("Account?_has:ChargeItem:account:_id=" + charge["id"], {mine["id"]}),
+            ("ChargeItem?account.name=of-p1", {charge["id"]}),
+            ("ChargeItem?account:Account._id=" + mine["id"], {charge["id"]}),
+            # And of what is outside, nothing, however it is asked.
+            ("Account?_has:ChargeItem:account:_id=" + on_mine["id"], nothing),
+            ("Account?_has:ChargeItem:account:subject=Patient/p2", nothing),
+            ("Account?_has:Invoice:account:_id=" + other_invoice["id"], nothing),
+            ("ChargeItem?account.name=of-p2", nothing),
+            ("ChargeItem?account.name=of", {charge["id"]}),
+            ("ChargeItem?account.name:missing=true", nothing),
+            ("ChargeItem?account.status:not=inactive", {charge["id"]}),
+            ("ChargeItem?account._has:Invoice:account:status=issued", {charge["id"]}),
+            ("ChargeItem?account._has:ChargeItem:account:_id=" + on_mine["id"], nothing),
+            ("ChargeItem?account._has:ChargeItem:account:_id=" + other_charge["id"], nothing),
+            ("Account?_has:ChargeItem:account:account.name=of-p2", nothing),
+            ("Account?_has:Invoice:account:account._has:ChargeItem:account:subject=Patient/p2", nothing),
+            ("Patient/p1/ChargeItem?account.name=of-p2", nothing),
+            ("Patient/p2/ChargeItem?account.name=of-p2", nothing),
+            ("?_type=ChargeItem,Invoice&account.name=of-p2", nothing),
+        ):
+            assert ids(await http.get(url)) == found, url
+        posted = await http.post("ChargeItem/_search", data={"account.name": "of-p2"})
+        assert ids(posted) == nothing
+        entry = {"request": {"method": "GET", "url": "ChargeItem?account.name=of-p2"}}
+        batch = await http.post("", json={"resourceType": "Bundle", "type": "batch", "entry": [entry]})
+        assert on_theirs["id"] not in batch.text
+        # What is of no patient is not asked about at all.
+        for url in ("Invoice?_has:PaymentReconciliation:request:_id=1", "Account?_has:Subscription:x:_id=1"):
+            assert (await http.get(url)).status_code in {400, 403}, url
+    # For whoever may see all, the same questions have answers: it is the narrowing that has none.
+    seen = await ward.hospital.read("ChargeItem?account.name=of-p2")
+    assert {each["resource"]["id"] for each in seen["entry"]} == {other_charge["id"], on_theirs["id"]}
+
+
+async def test_a_chain_to_a_type_without_permission_is_refused(ward: Ward) -> None:
+    async with ward.client("system/Account.rs system/Invoice.r?status=draft") as http:
+        for url in ("Account?_has:Invoice:account:status=draft", "Account?_has:ChargeItem:account:status=billed"):
+            answer = await http.get(url)
+            assert (answer.status_code, codes_of(body(answer))) == (403, ["insufficient-scope"])
+
+
+async def test_each_step_of_a_chain_is_held_to_its_own_part(ward: Ward) -> None:
+    """Two types with a search each: a step through what is outside of either leads nowhere."""
+    mine, theirs = ward.accounts
+    draft = await ward.hospital.draft(theirs, await ward.hospital.charge(theirs, subject=THEIRS), subject=THEIRS)
+    narrow = f"system/Account.rs?_id={mine['id']} system/Invoice.rs?status=draft system/ChargeItem.rs"
+    async with ward.client(narrow) as http:
+        for url in (
+            f"ChargeItem?account._id={theirs['id']}",
+            "ChargeItem?account.name=of-p2",
+            f"ChargeItem?account._has:Invoice:account:_id={draft['id']}",
+            "ChargeItem?account._has:Invoice:account:status=issued",
+            f"Invoice?account._id={theirs['id']}",
+            f"Account?_has:Invoice:account:account._id={theirs['id']}",
+        ):
+            assert ids(await http.get(url)) == set(), url
+        assert ids(await http.get(f"ChargeItem?account._id={mine['id']}")) == {ward.charges[0]["id"]}
+        assert ids(await http.get("Invoice")) == {draft["id"]}
+
+
 async def test_wider_scopes_beside_a_patient_s_open_nothing_more(ward: Ward) -> None:
     async with ward.client("patient/Account.rs system/*.cruds user/*.cruds", "p1") as http:
         assert ids(await http.get("Invoice")) == {ward.invoices[0]["id"]}
@@ -205,7 +273,9 @@ async def test_a_scope_with_a_search_is_for_what_it_finds(ward: Ward) -> None:
         assert (await http.get(f"Invoice/{draft['id']}")).status_code == 200
         assert (await http.get(f"Invoice/{issued['id']}")).status_code == 404
         assert ids(await http.get("Account?_revinclude=Invoice:account")) & {issued["id"], draft["id"]} == {draft["id"]}
-        assert (await http.get("Account?_has:Invoice:account:status=issued")).status_code == 403
+        # Both accounts have an issued invoice, which is not seen; the draft is.
+        assert ids(await http.get("Account?_has:Invoice:account:status=issued")) == set()
+        assert ids(await http.get("Account?_has:Invoice:account:status=draft")) == {ward.accounts[0]["id"]}
         assert (await http.get(f"Invoice/{draft['id']}/_history")).status_code == 403
         assert (await http.get("Invoice/_history")).status_code == 403
         assert (await http.post(f"Invoice/{issued['id']}/$cancel", json=_reason())).status_code in {403, 404}
