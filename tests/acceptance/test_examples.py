@@ -6,12 +6,18 @@ meant, BILLING_WRITE_EXAMPLES=1 ./run test tests/acceptance/test_examples.py wri
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
+from typing import Any, ClassVar
 
 import pytest
 
@@ -109,23 +115,59 @@ def test_the_commands_of_the_readme_lead_to_a_balanced_invoice(demo_server: Demo
         assert without_ids(answer) in without_ids(printed)
 
 
+class Receiver(BaseHTTPRequestHandler):
+    """Takes every notification, and remembers of what kind it was."""
+
+    kinds: ClassVar[list[str]] = []
+
+    def do_POST(self) -> None:
+        notification = json.loads(self.rfile.read(int(self.headers["content-length"])))
+        status = notification["entry"][0]["resource"]["parameter"]
+        self.kinds.append(next(each["valueCode"] for each in status if each["name"] == "type"))
+        self.send_response(200)
+        self.send_header("content-length", "0")
+        self.end_headers()
+
+    def log_message(self, *_: Any) -> None:
+        """Say nothing of each request."""
+
+
+@contextmanager
+def listening() -> Iterator[str]:
+    """Where a receiver listens, over the loopback."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), Receiver) as receiver:
+        Thread(target=receiver.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{receiver.server_port}/notify"
+        receiver.shutdown()
+
+
 def test_the_postman_collection_passes(demo_server: DemoServer) -> None:
     newman = os.environ.get("BILLING_NEWMAN") or shutil.which("newman")
     if newman is None:
         assert not IS_CI, "newman is missing, and .ci/run is to install it"
         pytest.skip("newman is not installed: npm install --prefix DIRECTORY newman, then set BILLING_NEWMAN or PATH")
-    done = subprocess.run(
-        [
-            newman,
-            "run",
-            EXAMPLES / "postman" / "billing.postman_collection.json",
-            *("--environment", EXAMPLES / "postman" / "local.postman_environment.json"),
-            *("--env-var", f"baseUrl={demo_server.base_url}"),
-            *("--env-var", f"token={demo_server.token}"),
-            *("--color", "off"),
-        ],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    scope = ("--tenant", "demo", "--scope", "system/*.cruds billing:*", "--subject", "second-person")
+    approver = run(demo_server, CHECKOUT / "run", "token", *scope, cwd=CHECKOUT).strip()
+    with listening() as receiver:
+        variables = {
+            "baseUrl": demo_server.base_url,
+            "restUrl": demo_server.base_url.removesuffix("/fhir") + "/api/v1/billing",
+            "token": demo_server.token,
+            "approverToken": approver,
+            "receiver": receiver,
+        }
+        done = subprocess.run(
+            [
+                newman,
+                "run",
+                EXAMPLES / "postman" / "billing.postman_collection.json",
+                *("--environment", EXAMPLES / "postman" / "local.postman_environment.json"),
+                *(option for name, value in variables.items() for option in ("--env-var", f"{name}={value}")),
+                *("--color", "off"),
+            ],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
     assert done.returncode == 0, done.stdout + done.stderr
+    assert Receiver.kinds[:1] == ["handshake"]
