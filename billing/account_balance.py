@@ -11,7 +11,7 @@ from ledger.aging import aged
 from ledger.chart import BALANCE_OF
 from ledger.errors import not_found, rule_broken
 from ledger.money import Money
-from storage import account_balances, journal
+from storage import account_balances, aging, journal
 from storage.transaction import Transaction
 
 
@@ -50,8 +50,7 @@ async def account_balance(
         amounts = {name: sign * sums.get(account, 0) for account, (name, sign) in BALANCE_OF.items()}
     # As known at a moment, an answer must not change with the day on which it is asked for.
     aged_on = on or context.today(recorded or tx.now)
-    due = await journal.open_by_due_date(tx, account_id, effective=on, recorded=recorded)
-    buckets = aged(((date.fromisoformat(day) if day else None, amount) for day, amount in due), aged_on)
+    buckets = aged(await aging.dues_of(tx, account_id, effective=on, recorded=recorded), aged_on)
 
     def money(minor_units: int) -> Money:
         return Money(balance.currency, minor_units)

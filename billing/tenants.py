@@ -157,6 +157,8 @@ def _refuse_settings(settings: Mapping[str, str]) -> None:
             raise invalid("setting-value", "code_value_set is the URL of a value set, or nothing.")
         if key == "payment_terms_days" and not (_DAYS.fullmatch(value) and int(value) <= 3650):
             raise invalid("setting-value", "payment_terms_days is a number of days from 0 to 3650.")
+        if key == "payment_plan_grace_days" and not (_DAYS.fullmatch(value) and int(value) <= 366):
+            raise invalid("setting-value", "payment_plan_grace_days is a number of days from 0 to 366.")
         if key == "price_lookup_order" and not _is_lookup_order(value):
             raise invalid(
                 "setting-value", f"price_lookup_order names levels of price lists once each: {', '.join(LEVELS)}."

@@ -35,6 +35,8 @@ DEFAULT_SETTINGS: Mapping[str, str] = MappingProxyType(
         "cash_sessions": "off",
         # Whether unapplied money of an account pays its next invoice: off, or on-issue.
         "auto_allocate": "off",
+        # Days that an instalment of a payment plan may be late before the plan is in default.
+        "payment_plan_grace_days": "7",
         # Identifier systems that are business keys, space-separated, by resource type.
         "business_keys.ChargeItem": "",
         "business_keys.Account": "",

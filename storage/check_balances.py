@@ -20,10 +20,15 @@ STALE = sql(
     f" CROSS JOIN LATERAL (VALUES {_PAIRS}) AS v(name, stored, booked)"
     f" WHERE b.tenant_id = $1 AND v.stored <> v.booked ORDER BY 1, 2{LIMIT}"
 )
-# account, when its balances say that the last entry was, when it was (without any: when the account was opened)
+# account, when its balances say that the last entry was, when it was (without any: when the account was opened); what
+# the making and cancelling of payment plans changes of its aging counts as an entry does
 RECORDED_DIFFERS = sql(
-    "WITH p AS (SELECT account_id, max(recorded_at) AS recorded_at FROM billing.posting"
-    " WHERE tenant_id = $1 AND account_id IS NOT NULL GROUP BY account_id)"
+    "WITH r AS (SELECT account_id, max(recorded_at) AS recorded_at FROM billing.posting"
+    " WHERE tenant_id = $1 AND account_id IS NOT NULL GROUP BY account_id"
+    " UNION ALL SELECT account_id, made_at FROM billing.payment_plan WHERE tenant_id = $1"
+    " UNION ALL SELECT l.account_id, e.recorded_at FROM billing.payment_plan_event AS e JOIN billing.payment_plan AS l"
+    " ON l.tenant_id = e.tenant_id AND l.id = e.plan_id WHERE e.tenant_id = $1 AND e.kind = 'cancelled'),"
+    " p AS (SELECT account_id, max(recorded_at) AS recorded_at FROM r GROUP BY account_id)"
     " SELECT b.account_id, b.recorded_at::text, l.recorded_at::text FROM billing.account_balance AS b"
     " LEFT JOIN p ON p.account_id = b.account_id"
     " CROSS JOIN LATERAL (SELECT coalesce(p.recorded_at, (SELECT max(v.last_updated)"

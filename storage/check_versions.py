@@ -21,8 +21,8 @@ OUTBOX_MISSING = sql(
 )
 OUTBOX_EXTRA = sql(
     "SELECT o.resource_type, o.id, o.version FROM billing.outbox AS o WHERE o.tenant_id = $1"
-    # Sealed blocks are announced too, and looked after elsewhere.
-    " AND o.resource_type <> 'JournalBlock'"
+    # Sealed blocks and payment plans are announced too, and looked after elsewhere.
+    " AND o.resource_type NOT IN ('JournalBlock', 'PaymentPlan')"
     " AND NOT EXISTS (SELECT FROM billing.resource_versions AS v WHERE v.tenant_id = o.tenant_id"
     " AND v.resource_type = o.resource_type AND v.id = o.id AND v.version = o.version"
     f" AND v.last_updated = o.recorded_at) ORDER BY 1, 2, 3{LIMIT}"

@@ -32,6 +32,7 @@ class InvoiceRow(NamedTuple):
     settlement_currency: str | None
     credit_of_id: str | None
     cancelled_reason: str | None
+    payment_plan_id: str | None
 
 
 # The number series' systems are C/NamingSystem/invoice-number/... and C/NamingSystem/credit-note-number/...
@@ -45,7 +46,8 @@ _SELECT = (
     " ORDER BY n.position LIMIT 1),"
     " i.account_id, i.subject, i.recipient, i.issuer, i.date, i.due_date, i.total_net_minor, i.total_net_currency,"
     " i.total_gross_minor, i.total_gross_currency, i.settled_minor, i.due_minor, i.settlement_currency,"
-    " i.credit_of_id, i.cancelled_reason FROM billing.invoice AS i WHERE i.tenant_id = $1"
+    " i.credit_of_id, i.cancelled_reason, (SELECT h.plan_id FROM billing.planned_invoice AS h"
+    " WHERE h.tenant_id = i.tenant_id AND h.invoice_id = i.id) FROM billing.invoice AS i WHERE i.tenant_id = $1"
 )
 _READ = Statement(_SELECT + " AND i.id = $2")
 _STORED: dict[str, tuple[str, ...]] = {

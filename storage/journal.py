@@ -99,18 +99,6 @@ _AS_OF = Statement(
     " AND effective_at <= coalesce($4::date, 'infinity') AND recorded_at <= coalesce($5::timestamptz, 'infinity')"
     " GROUP BY ledger_account"
 )
-# What is open now, as `./run check` proves it to be what the journal says.
-_OPEN_NOW = Statement(
-    "SELECT due_date, sum(due_minor)::bigint FROM billing.invoice"
-    " WHERE tenant_id = $1 AND account_id = $2 AND due_minor > 0 GROUP BY due_date"
-)
-_OPEN_AS_OF = Statement(
-    "SELECT i.due_date, sum(p.amount_minor)::bigint FROM billing.posting AS p"
-    " JOIN billing.invoice AS i ON i.tenant_id = p.tenant_id AND i.id = p.invoice_id"
-    " WHERE p.tenant_id = $1 AND p.account_id = $2 AND p.ledger_account IN (1100, 1110)"
-    " AND p.effective_at <= coalesce($3::date, 'infinity') AND p.recorded_at <= coalesce($4::timestamptz, 'infinity')"
-    " GROUP BY i.due_date"
-)
 
 
 class StandingEntry(NamedTuple):
@@ -306,14 +294,3 @@ async def sums_as_of(
     """The sum of an account's postings by ledger account, up to both dates."""
     rows = await tx.fetch(_AS_OF, tx.tenant_id, account_id, [int(a) for a in accounts], effective, recorded)
     return {LedgerAccount(account): amount for account, amount in rows}
-
-
-async def open_by_due_date(
-    tx: Transaction, account_id: str, *, effective: date | None, recorded: datetime | None
-) -> list[tuple[str | None, int]]:
-    """What is owed of an account's invoices by their due date: up to both dates, or now, where both are None."""
-    if effective is None and recorded is None:
-        rows = await tx.fetch(_OPEN_NOW, tx.tenant_id, account_id)
-    else:
-        rows = await tx.fetch(_OPEN_AS_OF, tx.tenant_id, account_id, effective, recorded)
-    return [(row[0], row[1]) for row in rows]

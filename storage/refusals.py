@@ -13,6 +13,11 @@ _OF_CONSTRAINT: dict[str, tuple[Category, str, str]] = {
         "charge-on-other-invoice",
         "A charge of this invoice is on another live invoice; cancel or credit that one first.",
     ),
+    "planned_invoice_pk": (
+        Category.RULE_BROKEN,
+        "invoice-on-other-plan",
+        "One of the invoices is on a payment plan already; cancel that one first.",
+    ),
     "business_key_pk": (
         Category.CONFLICT,
         "business-key-taken",

@@ -91,6 +91,12 @@ class Corruption(StrEnum):
     APPROVER_WRONG = "approver-wrong"
     COUNTED_WRONG = "counted-wrong"
     DECISIONS_BROKEN = "decisions-broken"
+    # Payment plans
+    PAYMENT_PLAN_WRONG = "payment-plan-wrong"
+    PLANNED_INVOICE_WRONG = "planned-invoice-wrong"
+    PLAN_EVENTS_BROKEN = "plan-events-broken"
+    PLANS_OVERLAP = "plans-overlap"
+    PLAN_NOT_ANNOUNCED = "plan-not-announced"
     # Versions, rows and the outbox
     VERSION_GAP = "version-gap"
     VERSION_TIME_WRONG = "version-time-wrong"

@@ -26,6 +26,7 @@ BUSINESS_SCOPES = {
     "billing:refund:pay": "pay approved refunds out",
     "billing:adjustment:request": "request write-offs, courtesies and other adjustments",
     "billing:adjustment:approve": "approve or reject adjustments that others requested",
+    "billing:plan:write": "make and cancel payment plans",
     "billing:price:write": "write price lists and tax rules",
     "billing:period:close": "close and open accounting periods",
     "billing:check:read": "run the proof of the books and read its findings",

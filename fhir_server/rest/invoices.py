@@ -66,6 +66,7 @@ class InvoiceDocument(Document):
     due: Amount | None = None
     credit_of: Annotated[InvoiceReference | None, Field(description="The invoice that this credit note is of.")] = None
     reason: Annotated[str | None, Field(description="Why it was voided.")] = None
+    payment_plan: Annotated[str | None, Field(description="The payment plan that the patient's share is on.")] = None
 
 
 class InvoicePage(Document):
@@ -121,6 +122,7 @@ def _document(row: InvoiceRow) -> InvoiceDocument:
         due=_amount(row.due_minor, row.settlement_currency),
         credit_of=None if row.credit_of_id is None else f"Invoice/{row.credit_of_id}",
         reason=row.cancelled_reason,
+        payment_plan=row.payment_plan_id,
     )
 
 

@@ -21,6 +21,13 @@ from storage.tables.journal_block import journal_block
 from storage.tables.metadata import metadata
 from storage.tables.oauth_client import oauth_assertion, oauth_client
 from storage.tables.payment_notice import payment_notice, payment_notice_index
+from storage.tables.payment_plan import (
+    payment_plan,
+    payment_plan_event,
+    payment_plan_instalment,
+    payment_plan_invoice,
+    planned_invoice,
+)
 from storage.tables.payment_reconciliation import (
     payment_detail,
     payment_reconciliation,
@@ -80,8 +87,13 @@ __all__ = [
     "payment_detail",
     "payment_notice",
     "payment_notice_index",
+    "payment_plan",
+    "payment_plan_event",
+    "payment_plan_instalment",
+    "payment_plan_invoice",
     "payment_reconciliation",
     "payment_reconciliation_index",
+    "planned_invoice",
     "posting",
     "price",
     "price_list",
