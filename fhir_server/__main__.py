@@ -12,6 +12,7 @@ from fhir_server.commands.check import check
 from fhir_server.commands.clients import clients
 from fhir_server.commands.codes import codes
 from fhir_server.commands.migrate import migrate
+from fhir_server.commands.payment_plans import payment_plans
 from fhir_server.commands.price_lists import price_lists
 from fhir_server.commands.restore import restore
 from fhir_server.commands.rotate_key import rotate_key
@@ -37,6 +38,7 @@ cli.command()(serve)
 cli.command()(token)
 cli.add_typer(tenants, name="tenants")
 cli.add_typer(subscriptions, name="subscriptions")
+cli.add_typer(payment_plans, name="payment-plans")
 cli.add_typer(price_lists, name="price-lists")
 cli.add_typer(codes, name="codes")
 cli.add_typer(clients, name="clients")

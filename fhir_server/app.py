@@ -30,6 +30,7 @@ from fhir_server.journal_sealing import keep_sealing
 from fhir_server.metrics import Metrics
 from fhir_server.observation import Observation
 from fhir_server.openapi import openapi, openapi_document
+from fhir_server.plan_defaults import keep_noting_defaults
 from fhir_server.rate_limits import RateLimits
 from fhir_server.rest.api import rest_api
 from fhir_server.root import root
@@ -86,6 +87,7 @@ def create_app(settings: Settings) -> FastAPI:
         await database.open()
         sealing = asyncio.create_task(keep_sealing(settings, database))
         resolving = asyncio.create_task(keep_resolving(settings, database, gateway, service.tenants))
+        noting = asyncio.create_task(keep_noting_defaults(settings, database))
         notifier = Notifier(database)
         database.told = notifier.tell
         telling = asyncio.create_task(notifier.run())
@@ -93,7 +95,7 @@ def create_app(settings: Settings) -> FastAPI:
             async with service.access_log.keeping():
                 yield
         finally:
-            for task in (sealing, resolving, telling):
+            for task in (sealing, resolving, noting, telling):
                 task.cancel()
                 with suppress(asyncio.CancelledError):
                     await task

@@ -88,6 +88,13 @@ class Settings(BaseSettings):
         "that the database is on. Empty: the data directory.",
     )
 
+    # Payment plans
+    plan_interval_seconds: NonNegativeInt = Field(
+        3600,
+        description="How often the server looks for payment plans in default; 0: never, as "
+        "`./run payment-plans default` does it.",
+    )
+
     # Codes of charges
     terminology_url: str = Field(
         "",
