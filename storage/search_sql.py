@@ -243,7 +243,7 @@ class Conditions:
             inner = self._another_alias()
             where = self._write(condition, table, inner)
             found.append(f"SELECT {inner}.id FROM {table.fullname} AS {inner} WHERE {inner}.tenant_id = $1 AND {where}")
-        return f"{alias}.id IN ({' UNION ALL '.join(found)})"
+        return _among_those(f"{alias}.id", " UNION ALL ".join(found), is_few=all(map(is_pointed, conditions)))
 
     # References between resources. Where they are kept as text, one side has to be computed, and PostgreSQL must not
     # see that, or it would not use an index on the other side: OFFSET 0 is what it does not look through. It then has
@@ -254,7 +254,7 @@ class Conditions:
         where = f"{inner}.tenant_id = $1 AND {self._write(shape.condition, table, inner)}"
         found, column = f"FROM {table.fullname} AS {inner}", f'{alias}."{shape.column.name}"'
         if isinstance(shape.column, LocalIdColumn):
-            return _among_those(column, f"SELECT {inner}.id {found} WHERE {where}", shape.condition)
+            return _among_those(column, f"SELECT {inner}.id {found} WHERE {where}", is_few=is_pointed(shape.condition))
         prefix = f"{shape.type}/"
         if is_pointed(shape.condition):
             written = f"SELECT '{prefix}' || {inner}.id AS reference {found} WHERE {where} OFFSET 0"
@@ -281,7 +281,9 @@ class Conditions:
         where += f" AND {self._write(shape.condition, table, inner)}"
         reference = f'{holder}."{column.name}"'
         if isinstance(column, LocalIdColumn):
-            return _among_those(f"{alias}.id", f"SELECT {reference} {found} WHERE {where}", shape.condition)
+            return _among_those(
+                f"{alias}.id", f"SELECT {reference} {found} WHERE {where}", is_few=is_pointed(shape.condition)
+            )
         prefix = f"{shape.target}/"
         if is_pointed(shape.condition):
             read = f"SELECT substr({reference}, {len(prefix) + 1}) AS id {found}"
@@ -297,11 +299,11 @@ class Conditions:
         return f"{self._alias}{next(self._aliases)}"
 
 
-def _among_those(column: str, select: str, condition: Shape) -> str:
+def _among_those(column: str, select: str, *, is_few: bool) -> str:
     """Where few can meet the condition they are read first, once: a join is at times planned the other way round, above
     all on tables of which PostgreSQL has no statistics yet, and then reads all of this type.
     """
-    return f"{column} = ANY(ARRAY({select}))" if is_pointed(condition) else f"{column} IN ({select})"
+    return f"{column} = ANY(ARRAY({select}))" if is_few else f"{column} IN ({select})"
 
 
 def _as_reference(column: ReferenceColumn | LocalIdColumn, alias: str) -> str:

@@ -137,7 +137,7 @@ class Dispatcher:
                 await subscription_delivery.forget(database, self._settings.retention_days)
                 forget_in = FORGET_SECONDS
             forget_in -= HOUSEKEEPING_SECONDS
-            await asyncio.sleep(HOUSEKEEPING_SECONDS)
+            await _rest(HOUSEKEEPING_SECONDS)
 
 
 class _Sending:
@@ -241,9 +241,24 @@ def _ending(subscription_id: str) -> Callable[[Transaction], Awaitable[None]]:
 async def _watch(locks: SessionLocks) -> None:
     while True:
         await locks.check()
-        await asyncio.sleep(LOOK_SECONDS)
+        await _rest(LOOK_SECONDS)
 
 
 async def _wait(event: asyncio.Event, seconds: float) -> None:
+    # Not wait_for: until Python 3.12 it loses a cancellation that comes together with the event, and this never ended.
     with suppress(TimeoutError):
-        await asyncio.wait_for(event.wait(), seconds)
+        async with asyncio.timeout(seconds):
+            await event.wait()
+    _end_where_cancelled()
+
+
+async def _rest(seconds: float) -> None:
+    await asyncio.sleep(seconds)
+    _end_where_cancelled()
+
+
+def _end_where_cancelled() -> None:
+    """End a task whose cancellation was lost by what it called: the wait for a connection of the pool may lose one."""
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError

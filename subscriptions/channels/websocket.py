@@ -104,8 +104,10 @@ class BoundSubscription:
                     quiet = 0.0
                 if not told:
                     quiet += LOOK_SECONDS
+                    # Not wait_for, which until Python 3.12 may lose a cancellation.
                     with suppress(TimeoutError):
-                        await asyncio.wait_for(woken.wait(), LOOK_SECONDS)
+                        async with asyncio.timeout(LOOK_SECONDS):
+                            await woken.wait()
 
     async def _tell(self, work: Work) -> bool:
         if work.paused or work.status != "active" or work.last_number <= self._sent:

@@ -114,7 +114,8 @@ async def killing(server: ServerProcess, chance: random.Random, done: asyncio.Ev
     kinds: list[str] = []
     while not done.is_set():
         with suppress(TimeoutError):
-            await asyncio.wait_for(done.wait(), chance.uniform(0.5, 2))
+            async with asyncio.timeout(chance.uniform(0.5, 2)):
+                await done.wait()
         kind = ("dispatcher", "postgres", "worker", "server")[len(kinds) % 4]
         kinds.append(kind)
         match kind:
