@@ -37,7 +37,7 @@ from mappers.r4.json_text import decode
 from storage.resource_versions import read_latest
 from storage.tables import metadata
 from storage.transaction import Database, Transaction
-from tests.acceptance import approval_requests
+from tests.acceptance import approval_requests, plan_requests
 from tests.acceptance.credit_requests import perform_credit
 from tests.acceptance.documents import KEY_SYSTEM, Document
 from tests.acceptance.payment_requests import perform_on_payment
@@ -66,6 +66,9 @@ class Request:
         content = deepcopy(self.content)  # commands use their documents up
         if self.operation in approval_requests.OPERATIONS:
             made = await approval_requests.perform_approval(tx, context, self.operation, self.type_or_id, content)
+            return {"changes": [[made[0], made[1], 0, made[2]]], "content": [None], "replayed": False}
+        if self.operation in plan_requests.OPERATIONS:
+            made = await plan_requests.perform_plan(tx, context, self.operation, self.type_or_id, content)
             return {"changes": [[made[0], made[1], 0, made[2]]], "content": [None], "replayed": False}
         match self.operation:
             case "create":

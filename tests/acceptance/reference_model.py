@@ -9,9 +9,10 @@ resources say.
 from tests.acceptance.reference.approvals import Approvals
 from tests.acceptance.reference.books import BALANCES, Fields, Refused
 from tests.acceptance.reference.credits import Credits
+from tests.acceptance.reference.plans import Plans
 
 __all__ = ["BALANCES", "Fields", "ReferenceModel", "Refused"]
 
 
-class ReferenceModel(Approvals, Credits):
-    """Accounts, charges, invoices, payments, credits and approvals of one tenant, each in a file of `reference/`."""
+class ReferenceModel(Plans, Approvals, Credits):
+    """Accounts, charges, invoices, payments, credits, approvals, plans of a tenant, each in a file of `reference/`."""

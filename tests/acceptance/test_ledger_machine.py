@@ -39,6 +39,7 @@ from tests.acceptance.fields import (
     payment_document,
 )
 from tests.acceptance.payment_steps import PaymentSteps
+from tests.acceptance.plan_steps import PlanSteps
 from tests.acceptance.price_steps import PriceSteps
 from tests.acceptance.reference_model import Fields, ReferenceModel, Refused
 from tests.acceptance.tax_rules import change_rate
@@ -63,10 +64,11 @@ REQUESTS = (
     *("repeat", "replay", "put_back", "ask_for_other_days", "administer", "seal"),
     *("publish_prices", "settle_waiting"),
     *("credit", "credit", "credit_charge"),
+    *("plan", "plan", "cancel_plan", "note_default", "ask_for_aging"),
 )
 
 
-class LedgerMachine(ApprovalSteps, PaymentSteps, PriceSteps, CreditSteps):
+class LedgerMachine(PlanSteps, ApprovalSteps, PaymentSteps, PriceSteps, CreditSteps):
     """One example is the life of one tenant."""
 
     @initialize(terms=st.sampled_from([0, 30]), holds=often, currency=st.sampled_from(CURRENCIES), taxed=st.booleans())
@@ -260,6 +262,10 @@ class LedgerMachine(ApprovalSteps, PaymentSteps, PriceSteps, CreditSteps):
                 raise Refused(*codes)
 
         self.update(id_, document, self.key(data), change)
+
+    def plan(self, data: st.DataObject) -> None:
+        self._have_issued(data)
+        super().plan(data)
 
     def pay(self, data: st.DataObject) -> None:
         """$post-payment."""

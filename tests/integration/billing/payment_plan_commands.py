@@ -2,31 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
+from dataclasses import replace
+from datetime import date, timedelta
 
 from billing.cancel_payment_plan import cancel_payment_plan
-from billing.context import Context
 from billing.make_payment_plan import EqualInstalments, PlanRequest, make_payment_plan
 from billing.note_plan_defaults import Noted, note_plan_defaults
 from billing.payment_plan_state import PlanState, read_plan
 from ledger.money import Money
 from tests.integration.billing.hospital import Document, Hospital
-
-
-@dataclass(frozen=True, slots=True)
-class LaterContext(Context):
-    """Who asks so many days from now."""
-
-    days: int = 0
-
-    def today(self, now: datetime) -> date:
-        return Context.today(self, now) + timedelta(days=self.days)
-
-
-def later(hospital: Hospital, days: int) -> Context:
-    context = hospital.context
-    return LaterContext(context.tenant, context.actor, context.client, context.base_url, days=days)
+from tests.later_context import later
 
 
 async def plan(
@@ -56,11 +41,11 @@ async def cancel_plan(hospital: Hospital, plan_id: str, reason: str = "asked for
 
 async def plan_now(hospital: Hospital, plan_id: str, days: int = 0) -> PlanState:
     """A plan as it stands, looked at so many days from now."""
-    return await read_plan(hospital.database, later(hospital, days), plan_id)
+    return await read_plan(hospital.database, later(hospital.context, days), plan_id)
 
 
 async def note_defaults(hospital: Hospital, days: int = 0) -> Noted:
-    return await note_plan_defaults(hospital.database, later(hospital, days))
+    return await note_plan_defaults(hospital.database, later(hospital.context, days))
 
 
 def amounts_of(state: PlanState) -> list[tuple[int, int]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from datetime import date, timedelta
 
 import pytest
@@ -12,6 +13,7 @@ from billing.make_payment_plan import EqualInstalments, PlanRequest, make_paymen
 from billing.payment_plan_state import PlanState
 from ledger.errors import Refusal
 from storage import payment_plans
+from storage.transaction import Transaction
 from tests.integration.billing.adjustment_commands import adjust, approve
 from tests.integration.billing.hospital import (
     CONFLICT,
@@ -132,6 +134,16 @@ async def test_of_many_plans_over_one_invoice_at_once_one_is_made(hospital: Hosp
     )
     assert sum(isinstance(each, PlanState) for each in done) == 1
     assert {each.code for each in done if isinstance(each, Refusal)} == {"invoice-on-other-plan"}
+
+
+async def test_the_database_lets_one_live_plan_hold_an_invoice(hospital: Hospital) -> None:
+    account, invoice = await owing(hospital)
+    made = await plan(hospital, account, invoice, equal=2)
+
+    async def hold_it_too(tx: Transaction) -> None:
+        payment_plans.insert(tx, replace(made.plan, id="another"))
+
+    assert (await refused(hospital.run(hold_it_too))).code == "invoice-on-other-plan"
 
 
 # What became of it.

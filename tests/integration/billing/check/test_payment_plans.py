@@ -16,7 +16,7 @@ from storage.transaction import Transaction
 from tests.database_server import DatabaseAccess
 from tests.integration.billing.check.books import Books, account, charge, invoice, line, opened_books
 from tests.integration.billing.check.planted import Planted
-from tests.integration.billing.payment_plan_commands import LaterContext
+from tests.later_context import later
 
 _ANNOUNCED = (
     ", o AS (INSERT INTO billing.outbox (tenant_id, resource_type, id, version, events, recorded_at)"
@@ -152,8 +152,7 @@ async def _plans_of_every_fate(books: Books) -> None:
         known[f"{name}_plan"] = await _make(books, name)
     await books.pay(4500, account_id=known["plain_account"])
     context = books.context
-    far = LaterContext(context.tenant, context.actor, context.client, context.base_url, days=40)
-    assert await books.run(partial(note_default, context=far, plan_id=known["late_plan"])) == "defaulted"
+    assert await books.run(partial(note_default, context=later(context, 40), plan_id=known["late_plan"])) == "defaulted"
     await books.run(
         partial(cancel_payment_plan, context=context, plan_id=known["cancelled_plan"], reason="other terms")
     )
