@@ -12,7 +12,7 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
-from billing.tenants import TenantDirectory
+from billing.tenant_directory import TenantDirectory
 from fhir_server.access import authorize
 from fhir_server.access_log import AccessLog, Visit
 from fhir_server.authorization.built_in_issuer import TokenRequest, mint

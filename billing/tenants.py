@@ -1,4 +1,4 @@
-"""The tenants: read often, so kept for a moment; added and changed by the operator."""
+"""The tenants: added and changed by the operator, and each its own settings by itself."""
 
 from __future__ import annotations
 
@@ -7,18 +7,19 @@ from collections.abc import Collection, Mapping
 from dataclasses import replace
 from decimal import Decimal
 from hashlib import sha256
-from time import monotonic
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from ledger.errors import Category, conflict, invalid, not_found, refuse
+from ledger.errors import Category, Refusal, conflict, invalid, not_found, refuse
 from ledger.money import exponent_of, minor_units_of
 from ledger.price_list import LEVELS, lookup_order
-from ledger.tenant import DEFAULT_SETTINGS, SETTINGS_BY_CURRENCY, Tenant
+from ledger.tenant import DEFAULT_SETTINGS, NATIONAL, SETTINGS_BY_CURRENCY, Tenant
 from storage import tenants
 from storage.transaction import Database, Transaction
 
-_KEPT_SECONDS = 2.0
 _ID = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
+_FACILITY_ID = re.compile(r"[A-Za-z0-9\-.]{1,64}")
+_COUNTRY = re.compile(r"[A-Z]{2}")
+_NAME = re.compile(r"(?=.*\S)[^\x00-\x1f\x7f]{1,200}")
 _CATEGORY = re.compile(r"\S{1,64}")
 _DAYS = re.compile(r"[0-9]{1,4}")
 _AMOUNT = re.compile(r"[0-9]{1,18}(\.[0-9]{1,4})?")
@@ -34,35 +35,26 @@ _CHOICES = {
 }
 
 
-class TenantDirectory:
-    """Tenants by id. A change reaches every process within two seconds."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
-        self._kept: dict[str, tuple[float, Tenant | None]] = {}
-
-    async def get(self, tenant_id: str) -> Tenant | None:
-        kept = self._kept.get(tenant_id)
-        if kept is not None and monotonic() - kept[0] < _KEPT_SECONDS:
-            return kept[1]
-        tenant = await tenants.read(self._database, tenant_id)
-        if len(self._kept) > 10_000:
-            self._kept.clear()
-        self._kept[tenant_id] = (monotonic(), tenant)
-        return tenant
+def is_tenant_id(text: str) -> bool:
+    """Whether a tenant can be called so: neither a reserved one, nor what could be anything else in a URL."""
+    return _ID.fullmatch(text) is not None and text != NATIONAL
 
 
 async def add_tenant(database: Database, tenant: Tenant) -> None:
     """Register a tenant. Refused where the id is taken or anything about it is not understood."""
-    if not _ID.fullmatch(tenant.id):
-        raise invalid("tenant-id", "A tenant's id is made of a-z, 0-9 and hyphens, at most 63 of them.")
-    exponent_of(tenant.currency)
-    _refuse_timezone(tenant.timezone)
-    _refuse_settings(tenant.settings)
-    if await tenants.read(database, tenant.id) is not None:
-        raise conflict("tenant-exists", f"There is a tenant {tenant.id} already.")
     async with database.transaction(tenant.id, _OPERATOR) as tx:
-        tenants.insert(tx, tenant, await tx.read_clock())
+        await register_tenant(tx, tenant)
+
+
+async def register_tenant(tx: Transaction, tenant: Tenant) -> None:
+    """The same, in a transaction of that tenant."""
+    if not is_tenant_id(tenant.id):
+        raise invalid("tenant-id", "A tenant's id is made of a-z, 0-9 and hyphens, at most 63 of them.")
+    refuse_facts(tenant)
+    _refuse_settings(tenant.settings)
+    if await tenants.read(tx, tenant.id) is not None:
+        raise conflict("tenant-exists", f"There is a tenant {tenant.id} already.")
+    tenants.insert(tx, tenant, await tx.read_clock())
 
 
 async def change_tenant(
@@ -75,27 +67,76 @@ async def change_tenant(
     timezone: str | None = None,
     active: bool | None = None,
 ) -> Tenant:
-    """Change what may change of a tenant: not its currency, which its accounts were opened in."""
-    tenant = await tenants.read(database, tenant_id)
-    if tenant is None:
-        raise not_found("tenant-unknown", f"There is no tenant {tenant_id}.")
-    _refuse_settings(settings or {})
-    if timezone is not None:
-        _refuse_timezone(timezone)
-    changed = replace(
-        tenant,
-        name=name or tenant.name,
-        timezone=timezone or tenant.timezone,
-        active=tenant.active if active is None else active,
-    )
+    """Change some of a tenant: settings and facilities that are not given stay."""
     async with database.transaction(tenant_id, _OPERATOR) as tx:
-        tenants.change(tx, changed)
-        tenants.set_settings(tx, settings or {})
-        for facility_id, facility_name in (facilities or {}).items():
-            tenants.set_facility(tx, facility_id, facility_name)
-    after = await tenants.read(database, tenant_id)
-    assert after is not None
-    return after
+        tenant = await locked_tenant(tx)
+        changed = replace(
+            tenant,
+            name=name or tenant.name,
+            timezone=timezone or tenant.timezone,
+            active=tenant.active if active is None else active,
+            settings={**tenant.settings, **(settings or {})},
+            facilities={**tenant.facilities, **(facilities or {})},
+        )
+        await _write(tx, tenant, changed)
+    return changed
+
+
+async def replace_tenant(
+    tx: Transaction, wanted: Tenant, *, versions_required: Collection[int] | None, settings_only: bool
+) -> None:
+    """Have the tenant exactly so. Its currency stays once it has an account, and its facilities are never removed.
+
+    `settings_only`: everything else is said by the tenant service, and is what it is.
+    """
+    current = await locked_tenant(tx)
+    if versions_required is not None and tenant_version(current) not in versions_required:
+        raise _version_mismatch("The tenant is")
+    if settings_only and replace(current, settings={}) != replace(wanted, settings={}):
+        raise conflict(
+            "tenant-led-elsewhere",
+            "The platform's tenant service says what this tenant is; change that there, and settings only here.",
+        )
+    if wanted.currency != current.currency and await tenants.has_accounts(tx):
+        raise conflict("currency-in-use", f"The tenant has accounts in {current.currency}, so that stays its currency.")
+    gone = sorted(current.facilities.keys() - wanted.facilities.keys())
+    if gone:
+        raise conflict(
+            "facility-stays",
+            f"A facility stays, for prices and legal numbers name it; send these too: {', '.join(gone)}.",
+        )
+    await _write(tx, current, wanted)
+
+
+async def locked_tenant(tx: Transaction) -> Tenant:
+    """The tenant of the transaction, for as long as that lasts; refused where there is none."""
+    tenant = await tenants.lock(tx) if is_tenant_id(tx.tenant_id) else None
+    if tenant is None:
+        raise unknown_tenant(tx.tenant_id)
+    return tenant
+
+
+def unknown_tenant(tenant_id: str) -> Refusal:
+    return not_found("tenant-unknown", f"There is no tenant {tenant_id}.")
+
+
+async def _write(tx: Transaction, current: Tenant, changed: Tenant) -> None:
+    refuse_facts(changed)
+    _refuse_settings(changed.settings)
+    tenants.change(tx, changed)
+    tenants.replace_settings(tx, changed.settings)
+    for facility_id, name in changed.facilities.items() - current.facilities.items():
+        tenants.set_facility(tx, facility_id, name)
+
+
+def tenant_version(tenant: Tenant) -> int:
+    """A number that the tenant does not have when anything about it is otherwise, for ETag and If-Match."""
+    facts = {
+        "": "\x1f".join((tenant.name, tenant.country, tenant.currency, tenant.timezone, str(tenant.active))),
+        **{f"facility\x1f{key}": value for key, value in tenant.facilities.items()},
+        **{f"setting\x1f{key}": value for key, value in tenant.settings.items()},
+    }
+    return settings_version(facts)
 
 
 def settings_version(settings: Mapping[str, str]) -> int:
@@ -112,19 +153,35 @@ async def replace_settings(
     _refuse_settings(settings)
     current = await tenants.lock_settings(tx)
     if versions_required is not None and settings_version(current) not in versions_required:
-        raise refuse(
-            Category.PRECONDITION,
-            "version-mismatch",
-            "The settings are not what If-Match says any more; read them again, and change those.",
-        )
+        raise _version_mismatch("The settings are")
     tenants.replace_settings(tx, settings)
     return dict(settings)
+
+
+def _version_mismatch(what: str) -> Refusal:
+    message = f"{what} not what If-Match says any more; read again, and change that."
+    return refuse(Category.PRECONDITION, "version-mismatch", message)
+
+
+def refuse_facts(tenant: Tenant) -> None:
+    """Refuse what cannot be said of a tenant, whoever says it."""
+    if not _COUNTRY.fullmatch(tenant.country):
+        raise invalid("country", "A country is its ISO 3166 code of two capital letters, such as AF.")
+    exponent_of(tenant.currency)
+    _refuse_timezone(tenant.timezone)
+    for name in (tenant.name, *tenant.facilities.values()):
+        if not _NAME.fullmatch(name):
+            raise invalid("name-invalid", "A name has 1 to 200 printable characters.")
+    for facility_id in tenant.facilities:
+        if not _FACILITY_ID.fullmatch(facility_id):
+            message = "A facility's id is the id of its Organization: 1 to 64 characters of A-Z, a-z, 0-9, - and dots."
+            raise invalid("facility-id", message)
 
 
 def _refuse_timezone(timezone: str) -> None:
     try:
         ZoneInfo(timezone)
-    except (ZoneInfoNotFoundError, ValueError):
+    except (ZoneInfoNotFoundError, ValueError, OSError):
         raise invalid("timezone", f"{timezone!r} is not a time zone such as Asia/Kabul.") from None
 
 

@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route, WebSocketRoute
 
-from billing.tenants import TenantDirectory
+from billing.tenant_directory import TenantDirectory
 from fhir_server.access_log import AccessLog
 from fhir_server.authorization.built_in_issuer import public_keys
 from fhir_server.authorization.token import verifier_of
@@ -38,6 +38,7 @@ from fhir_server.routes import route_table
 from fhir_server.service import Service
 from fhir_server.settings import Settings
 from fhir_server.smart_configuration import JWKS_PATH, smart_configuration
+from fhir_server.tenant_service_client import freshness_of, tenant_service_of
 from fhir_server.terminology_server import TerminologyServer
 from fhir_server.token_endpoint import PATH as TOKEN_PATH
 from fhir_server.token_endpoint import TokenEndpoint
@@ -62,16 +63,18 @@ def create_app(settings: Settings) -> FastAPI:
         deletes_many=settings.conditional_delete == "multiple",
     )
     gateway = gateway_of(settings)
+    tenant_service = tenant_service_of(settings)
     service = Service(
         settings=settings,
         database=database,
-        tenants=TenantDirectory(database),
+        tenants=TenantDirectory(database, tenant_service, freshness_of(settings)),
         verifier=verifier_of(settings),
         access_log=AccessLog(database),
         rate_limits=RateLimits(
             os.environ.get("PROMETHEUS_MULTIPROC_DIR"),  # the parent's directory for what workers share
             client=settings.client_requests_per_second,
             tenant=settings.tenant_requests_per_second,
+            failures=settings.address_failures_per_second,
         ),
         routes=routes,
         base_url=settings.base_url,
@@ -103,6 +106,8 @@ def create_app(settings: Settings) -> FastAPI:
                 await service.terminology.close()
             if gateway is not None:
                 await gateway.close()
+            if tenant_service is not None:
+                await tenant_service.close()
             await database.close()
 
     def document() -> dict[str, Any]:

@@ -74,7 +74,7 @@ class FhirEndpoint:
         scope["billing.route"] = route.name
         visit.interaction, visit.route, visit.resource_type = route.interaction, route.name, match.resource_type
         visit.id = match.id
-        token, tenant = (_NOBODY, _NO_TENANT) if route.is_open else await self._authorize(headers, visit)
+        token, tenant = (_NOBODY, _NO_TENANT) if route.is_open else await self._authorize(scope, headers, visit)
         form.check()
         request = FhirRequest(
             scope["method"],
@@ -100,8 +100,8 @@ class FhirEndpoint:
         answer = await carry_out(self._service, route, request)
         return _response(request, answer)
 
-    async def _authorize(self, headers: Headers, visit: Visit) -> tuple[AccessToken, Tenant]:
-        return await authorize(self._service, _text(headers, b"authorization"), visit)
+    async def _authorize(self, scope: Scope, headers: Headers, visit: Visit) -> tuple[AccessToken, Tenant]:
+        return await authorize(self._service, _text(headers, b"authorization"), visit, scope.get("client"))
 
     async def _read_body(
         self, route: Route, request: FhirRequest, headers: Headers, receive: Receive, form: AnswerForm

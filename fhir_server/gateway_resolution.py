@@ -15,7 +15,7 @@ from datetime import timedelta
 from billing.context import Context
 from billing.payment_gateway import GatewayAnswer, GatewayUnclearError, PaymentGateway
 from billing.record_gateway_outcome import record_gateway_outcome
-from billing.tenants import TenantDirectory
+from billing.tenant_directory import TenantDirectory
 from fhir_server.faults import log_fault
 from fhir_server.settings import Settings, variable_of
 from ledger.gateway_payment import GatewayPayment

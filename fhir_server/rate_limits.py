@@ -1,4 +1,4 @@
-"""How many requests a client and a tenant may send a second: token buckets that all worker processes of a server share.
+"""How many requests a client, a tenant and a stranger may send a second: token buckets that all worker processes share.
 
 The buckets are records in a file that every worker maps, each changed under a lock of its own bytes: two system calls
 and no round trip. A client that is silent gathers at most two seconds' worth. Several machines count each for itself.
@@ -14,10 +14,14 @@ import struct
 import time
 from collections.abc import Callable
 from functools import lru_cache
+from ipaddress import IPv6Address, ip_address
 from pathlib import Path
 
 from ledger.errors import Category, refuse
 from ledger.tenant import Tenant
+
+Peer = tuple[str, int] | None
+"""Who is at the other end of a connection, as ASGI has it: address and port."""
 
 FILE = "rate-limits"
 BURST_SECONDS = 2.0
@@ -29,12 +33,21 @@ _BYTES = (_SLOTS + _PROBES) * _RECORD.size
 
 
 class RateLimits:
-    """`client` and `tenant` are requests a second, 0 for any number; a tenant's own setting goes before the latter."""
+    """`client` and `tenant` are requests a second, 0 for any number; a tenant's own setting goes before the latter.
+
+    `failures` are those of one address in proving who it is.
+    """
 
     def __init__(
-        self, directory: str | None, *, client: int, tenant: int, clock: Callable[[], float] = time.monotonic
+        self,
+        directory: str | None,
+        *,
+        client: int,
+        tenant: int,
+        failures: int = 0,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._client, self._tenant, self._clock = client, tenant, clock
+        self._client, self._tenant, self._failures, self._clock = client, tenant, failures, clock
         self._file = -1
         if directory:
             self._file = os.open(Path(directory) / FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -50,18 +63,28 @@ class RateLimits:
         if per_second and not self._take(tenant.id, per_second):
             raise _too_many("tenant", per_second)
 
-    def _take(self, name: str, per_second: int) -> bool:
+    def count_failure(self, peer: Peer) -> None:
+        """Count a request without a valid token; refused as one too many, rather than as that, where it is."""
+        if self._failures and not self._take(f"address {address_of(peer)}", self._failures):
+            raise _too_many_failures(self._failures)
+
+    def check_failures(self, peer: Peer) -> None:
+        """Refuse who has failed too often a moment ago, before anything is looked at; counts nothing."""
+        if self._failures and not self._take(f"address {address_of(peer)}", self._failures, cost=0.0):
+            raise _too_many_failures(self._failures)
+
+    def _take(self, name: str, per_second: int, cost: float = 1.0) -> bool:
         key = _key(name)
         first = key % _SLOTS
         if self._file >= 0:
             fcntl.lockf(self._file, fcntl.LOCK_EX, _PROBES * _RECORD.size, first * _RECORD.size)
         try:
-            return self._take_locked(key, first, float(per_second))
+            return self._take_locked(key, first, float(per_second), cost)
         finally:
             if self._file >= 0:
                 fcntl.lockf(self._file, fcntl.LOCK_UN, _PROBES * _RECORD.size, first * _RECORD.size)
 
-    def _take_locked(self, key: int, first: int, per_second: float) -> bool:
+    def _take_locked(self, key: int, first: int, per_second: float, cost: float) -> bool:
         now = self._clock()
         place, most = first * _RECORD.size, per_second * BURST_SECONDS
         full = most
@@ -73,7 +96,7 @@ class RateLimits:
             if found == 0 or now - at > _FORGOTTEN_SECONDS:
                 place = slot * _RECORD.size
         allowed = full >= 1.0
-        _RECORD.pack_into(self._map, place, key, full - 1.0 if allowed else full, now)
+        _RECORD.pack_into(self._map, place, key, full - cost if allowed else full, now)
         return allowed
 
 
@@ -81,6 +104,25 @@ class RateLimits:
 def _key(name: str) -> int:
     # The same in every process; 0 is a bucket that nobody has.
     return int.from_bytes(hashlib.blake2b(name.encode(), digest_size=8).digest(), "little") or 1
+
+
+def address_of(peer: Peer) -> str:
+    """Whose the failures are. One host has a whole /64 of IPv6, and would else have as many tries as addresses."""
+    host = "" if peer is None else peer[0]
+    try:
+        address = ip_address(host.partition("%")[0])
+    except ValueError:
+        return host
+    if not isinstance(address, IPv6Address):
+        return host
+    if address.ipv4_mapped is not None:
+        return str(address.ipv4_mapped)
+    return f"{IPv6Address(int(address) >> 64 << 64)}/64"
+
+
+def _too_many_failures(per_second: int) -> Exception:
+    message = f"More than {per_second} requests a second from this address have no valid token; send them more slowly."
+    return refuse(Category.THROTTLED, "too-many-failures", message)
 
 
 def _too_many(whose: str, per_second: int) -> Exception:

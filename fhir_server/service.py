@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from billing.payment_gateway import PaymentGateway
-from billing.tenants import TenantDirectory
+from billing.tenant_directory import TenantDirectory
 from fhir_server.access_log import AccessLog
 from fhir_server.authorization.token import TokenVerifier
 from fhir_server.rate_limits import RateLimits

@@ -134,6 +134,17 @@ class Settings(BaseSettings):
         description="The same of all clients of a tenant together; the tenant's setting `requests_per_second` goes "
         "before. `--demo` sets 0.",
     )
+    address_failures_per_second: NonNegativeInt = Field(
+        10,
+        description="The most requests a second of one address (of IPv6: a /64) that have no valid token, or do not "
+        "prove a client at `/oauth/token`, over all workers of a machine; 0: any number. Then 429, and at "
+        "`/oauth/token` before anything is looked at. `--demo` sets 0.",
+    )
+    trusted_proxies: str = Field(
+        "127.0.0.1,::1",
+        description="Addresses and networks of proxies in front, separated by commas: whose `X-Forwarded-For` says the "
+        "address that a request is from. Empty: none.",
+    )
     max_requests_in_flight: PositiveInt = Field(
         500, description="Requests that a worker answers at once; more are refused with 503 before anything is done."
     )
@@ -195,6 +206,26 @@ class Settings(BaseSettings):
     )
     gateway_interval_seconds: PositiveFloat = Field(
         60, description="How often the server asks what became of payments that the gateway has not said the end of."
+    )
+
+    # The platform's tenant service
+    tenant_service_url: str = Field(
+        "",
+        pattern=r"^(https://[^\s?#]+|http://(localhost|127\.0\.0\.1|\[::1\])(:\d+)?(/[^\s?#]*)?)?$",
+        description="Where the platform's tenant service answers, by [tenants.md](tenants.md): https, or http on "
+        "loopback. Empty: there is none, and tenants are registered here.",
+    )
+    tenant_service_secret_file: Path | None = Field(
+        None, description="The file with the bearer token that the tenant service knows this server by."
+    )
+    tenant_service_timeout_seconds: PositiveFloat = Field(3, le=30, description="How long it may take.")
+    tenant_service_cache_seconds: PositiveInt = Field(
+        60,
+        description="For how long what it said of a tenant holds, in all servers of a database: a licence that it "
+        "withdraws has its effect by then.",
+    )
+    tenant_service_stale_seconds: NonNegativeInt = Field(
+        4 * 3600, description="For how long it holds while the tenant service does not answer; after that 503."
     )
 
     # Who may come in

@@ -27,6 +27,7 @@ from fhir_server.authorization.smart_scopes import granted, scopes_of
 from fhir_server.authorization.token import SKEW_SECONDS, AccessToken, unverified
 from fhir_server.faults import log_fault
 from fhir_server.fhir_request import query_of
+from fhir_server.outcomes import headers_of, status_of
 from fhir_server.request_body import bytes_sent
 from fhir_server.responses import Answer
 from fhir_server.service import Service
@@ -60,18 +61,23 @@ class TokenEndpoint:
     async def answer(self, request: Request) -> Response:
         request.scope["billing.route"] = f"POST {PATH}"
         visit = Visit("token", f"POST {PATH}")
+        limits, peer = self._service.rate_limits, request.scope.get("client")
         try:
-            return _answer(200, await self._token(request, visit))
+            # Whoever guesses learns nothing any more, not even that a guess was right.
+            limits.check_failures(peer)
+            try:
+                return _answer(200, await self._token(request, visit))
+            except _RefusedError as error:
+                if error.status == 401:
+                    limits.count_failure(peer)
+                raise
         except _RefusedError as error:
             category = Category.UNAUTHENTICATED if error.status == 401 else Category.INVALID
             await self._service.access_log.refused(visit, refuse(category, error.code, error.description))
             return _answer(error.status, {"error": error.code, "error_description": error.description})
         except Refusal as refusal:
             await self._service.access_log.refused(visit, refusal)
-            if refusal.category is Category.UNAVAILABLE:
-                description = refusal.problems[0].message
-                return _answer(503, {"error": "temporarily_unavailable", "error_description": description})
-            return _answer(400, {"error": "invalid_request", "error_description": refusal.problems[0].message})
+            return _refused(refusal)
         except Exception as error:  # whatever it is, the client gets an error of OAuth
             log_fault(error)
             return _answer(500, {"error": "server_error"})
@@ -181,6 +187,21 @@ def _form(body: bytes) -> dict[str, str]:
 
 def _unproven(why: str = "") -> _RefusedError:
     return _RefusedError("invalid_client", f"The assertion does not prove a registered client. {why}".strip(), 401)
+
+
+def _refused(refusal: Refusal) -> Response:
+    """What is no error of OAuth: too often, not now, or no form."""
+    is_later = refusal.category in {Category.THROTTLED, Category.UNAVAILABLE}
+    answer = _answer(
+        status_of(refusal) if is_later else 400,
+        {
+            "error": "temporarily_unavailable" if is_later else "invalid_request",
+            "error_description": refusal.problems[0].message,
+        },
+    )
+    if is_later:
+        answer.raw_headers.extend(headers_of(refusal))
+    return answer
 
 
 def _answer(status: int, content: dict[str, Any]) -> Response:

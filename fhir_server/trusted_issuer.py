@@ -15,7 +15,8 @@ Algorithm = Literal["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256
 class TrustedIssuer(BaseModel):
     """One issuer. Its keys come from `jwks_url`, or stand in `jwks`. A claim inside of another one is named with dots.
 
-    `tenants`: it can speak for these only; none named: for all. `token_types` are what the header `typ` may say, in
+    `tenants`: it can speak for these only; none named: for all. `operators`: it can
+    also speak for operators, whose tenant is `_operators`. `token_types` are what the header `typ` may say, in
     lower case, for a token without any: an empty text.
     """
 
@@ -32,6 +33,7 @@ class TrustedIssuer(BaseModel):
     scope_claim: str = "scope"
     patient_claim: str = "patient"
     tenants: tuple[str, ...] = ()
+    operators: bool = False
     token_types: tuple[str, ...] = ("at+jwt", "jwt", "")
 
     @model_validator(mode="after")

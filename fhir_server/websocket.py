@@ -13,16 +13,17 @@ from contextlib import suppress
 
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+from fhir_server.access import authorize
 from fhir_server.access_log import Visit
 from fhir_server.authorization.smart_scopes import scopes_of
-from fhir_server.authorization.tenant import licensed_tenant, tenant_of
+from fhir_server.authorization.tenant import licensed_tenant
 from fhir_server.authorization.token import AccessToken
 from fhir_server.faults import log_fault, request_id
 from fhir_server.outcomes import outcome_of
 from fhir_server.responses import Answer
 from fhir_server.service import Service
 from fhir_server.subscription_access import require_audible
-from fhir_server.websocket_token import Binding, BindingTokens
+from fhir_server.websocket_token import BindingTokens
 from ledger.errors import Refusal, invalid, not_found
 from storage import subscription_overview
 from subscriptions.channels.websocket import BoundSubscription, SocketWakeUps
@@ -99,22 +100,27 @@ class _Connection:
             if verb == "bind":
                 await self._bind_by_access_token(rest.strip())
             elif verb == "bind-with-token":
-                await self._bind_by_token(self._tokens.read(rest.strip()))
+                await self._bind_by_token(rest.strip())
 
     async def _bind_by_access_token(self, name: str) -> None:
         subscription_id = name.removeprefix("Subscription/")
         self.visit = Visit("operation", BIND, "Subscription", subscription_id)
-        token = await self._service.verifier.verify_header(self._socket.headers.get("authorization", ""))
-        self.visit.token = token
-        tenant = await tenant_of(self._service.tenants, token)
+        authorization = self._socket.headers.get("authorization", "")
+        token, tenant = await authorize(self._service, authorization, self.visit, self._socket.scope.get("client"))
         token.scopes.require_all("Subscription", "r")
         states = await subscription_overview.states(self._service.database, tenant.id, ids=[subscription_id])
         for state in states:
             require_audible(token.scopes, state)
         await self._bind(tenant.id, subscription_id, with_handshake=False)
 
-    async def _bind_by_token(self, binding: Binding) -> None:
+    async def _bind_by_token(self, text: str) -> None:
         """Bind what was looked at when the token was given."""
+        self.visit = Visit("operation", BIND, "Subscription")
+        try:
+            binding = self._tokens.read(text)
+        except Refusal:
+            self._service.rate_limits.count_failure(self._socket.scope.get("client"))
+            raise
         # It has no scopes any more: what it is for was decided then.
         token = AccessToken(binding.tenant_id, binding.subject, binding.client, scopes_of(""), binding.expires_at)
         for subscription_id in binding.subscriptions:

@@ -9,6 +9,9 @@ from types import MappingProxyType
 NATIONAL = "national"
 """The reserved tenant of national price lists and tax rules: every tenant reads them, and the operator writes them."""
 
+OPERATORS = "_operators"
+"""The reserved tenant of operators' tokens. It has no data, and no tenant can be called so."""
+
 DEFAULT_SETTINGS: Mapping[str, str] = MappingProxyType(
     {
         # Days from issue to due date where the invoice does not say.

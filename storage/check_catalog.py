@@ -31,6 +31,9 @@ APPEND_ONLY = (
 NATIONAL = ("price_list", "price_list_version", "price", "price_rule", "tax_rule", "charge_code")
 """The tables of which every tenant reads what the reserved tenant has, by the policy `national_reads`."""
 
+OPERATORS_READ = "tenant"
+"""The table that a token of operators reads of all tenants, by the policy `operator_reads`."""
+
 _MIGRATIONS = Path(__file__).parent / "migrations" / "versions"
 _FUNCTION = re.compile(
     r"CREATE (?:OR REPLACE )?FUNCTION billing\.(\w+)\s*\(.*?\bAS (\$\w*\$)(.*?)\2", re.DOTALL | re.IGNORECASE
@@ -42,6 +45,8 @@ _OF_TENANT = "(tenant_id = NULLIF(current_setting('billing.tenant'::text, true),
 _OF_NATION = (
     "((tenant_id = 'national'::text) AND (NULLIF(current_setting('billing.tenant'::text, true), ''::text) IS NOT NULL))"
 )
+# And, for the registry, the reading by operators.
+_OF_OPERATORS = "(NULLIF(current_setting('billing.tenant'::text, true), ''::text) = '_operators'::text)"
 
 _TABLES_MISSING = Statement(
     "SELECT w.name FROM unnest($1::text[]) AS w(name)"
@@ -67,6 +72,8 @@ _POLICY_TOO_WIDE = Statement(
     " AND NOT p.polroles <@ ARRAY(SELECT oid FROM pg_catalog.pg_roles WHERE rolname = 'billing_worker')"
     " AND NOT (p.polname = 'national_reads' AND p.polcmd = 'r' AND t.relname = ANY ($3::text[])"
     " AND pg_get_expr(p.polqual, p.polrelid) = $2)"
+    " AND NOT (p.polname = 'operator_reads' AND p.polcmd = 'r' AND t.relname = $4"
+    " AND pg_get_expr(p.polqual, p.polrelid) = $5)"
     " AND (coalesce(pg_get_expr(p.polqual, p.polrelid), $1) <> $1"
     " OR coalesce(pg_get_expr(p.polwithcheck, p.polrelid), $1) <> $1) ORDER BY 1, 2"
 )
@@ -157,7 +164,7 @@ async def guards(snapshot: Snapshot) -> dict[str, list[Row]]:
         "constraint": (_CONSTRAINTS_MISSING, ([name for name, _ in named], [name for _, name in named])),
         "row security": (_ROW_SECURITY_OFF, ()),
         "policy missing": (_POLICY_MISSING, ()),
-        "policy too wide": (_POLICY_TOO_WIDE, (_OF_TENANT, _OF_NATION, list(NATIONAL))),
+        "policy too wide": (_POLICY_TOO_WIDE, (_OF_TENANT, _OF_NATION, list(NATIONAL), OPERATORS_READ, _OF_OPERATORS)),
         "trigger missing": (_TRIGGER_MISSING, (list(APPEND_ONLY),)),
         "trigger disabled": (_TRIGGER_DISABLED, ()),
         "setting": (_SETTING_WRONG, ()),

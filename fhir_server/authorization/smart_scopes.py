@@ -31,7 +31,7 @@ BUSINESS_SCOPES = {
     "billing:period:close": "close and open accounting periods",
     "billing:check:read": "run the proof of the books and read its findings",
     "billing:subscription:operate": "look at and mend deliveries of Subscriptions",
-    "billing:tenant:admin": "read and change the tenant's own settings",
+    "billing:tenant:admin": "read and change the tenant's own settings; for operators, the registry of tenants",
     "billing:search:explain": "ask how the database carries a search out (_explain)",
     "billing:audit:read": "read the access log with a wildcard scope for all types",
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from billing.tenants import TenantDirectory
+from billing.tenant_directory import TenantDirectory
 from fhir_server.authorization.token import AccessToken
 from ledger.errors import Category, refuse
 from ledger.tenant import Tenant

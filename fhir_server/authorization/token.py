@@ -28,6 +28,7 @@ from fhir_server.authorization.smart_scopes import Scopes, scopes_of
 from fhir_server.settings import Settings
 from fhir_server.trusted_issuer import TrustedIssuer, claim_of
 from ledger.errors import Category, Refusal, refuse
+from ledger.tenant import OPERATORS
 
 SKEW_SECONDS = 30
 REMEMBERED_MAX = 10_000
@@ -140,7 +141,10 @@ class TokenVerifier:
         tenant_id, subject = claim_of(claims, issuer.tenant_claim), claim_of(claims, issuer.subject_claim)
         if not _is_name(tenant_id) or not _is_name(subject):
             raise _invalid("The token names no tenant or no subject.")
-        if issuer.tenants and tenant_id not in issuer.tenants:
+        if tenant_id == OPERATORS:
+            if not issuer.operators:
+                raise _invalid("The token's issuer cannot speak for operators.")
+        elif issuer.tenants and tenant_id not in issuer.tenants:
             raise _invalid("The token's issuer cannot speak for this tenant.")
         client, patient = claim_of(claims, issuer.client_claim), claim_of(claims, issuer.patient_claim)
         scopes = scopes_of(_scope_text(claim_of(claims, issuer.scope_claim)))
@@ -168,6 +172,7 @@ def verifier_of(settings: Settings) -> TokenVerifier:
             jwks={"keys": []},
             algorithms=(built_in_issuer.ALGORITHM,),
             token_types=("at+jwt",),
+            operators=True,
         )
         issuers.append(Issuer(built_in, FileKeys(lambda: built_in_issuer.public_keys(settings.data_dir))))
     return TokenVerifier(issuers)

@@ -49,6 +49,7 @@ def serve(
                 subscription_allow=f"{settings.subscription_allow},{LOOPBACK}",
                 client_requests_per_second=0,
                 tenant_requests_per_second=0,
+                address_failures_per_second=0,
             )
         _refuse_unasked_issuer(settings)
         _serve(settings, demo=demo)

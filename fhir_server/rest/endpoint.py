@@ -11,7 +11,7 @@ import re
 from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope, Send
 
-from fhir_server.access import authorize
+from fhir_server.access import authorize, authorize_operator
 from fhir_server.access_log import Visit, log_write
 from fhir_server.faults import log_fault, request_id
 from fhir_server.fhir_request import query_of
@@ -66,7 +66,8 @@ class RestEndpoint:
 
     async def _request(self, route: RestRoute, scope: Scope, receive: Receive, visit: Visit) -> RestRequest:
         sent: dict[bytes, bytes] = dict(scope["headers"])
-        token, tenant = await authorize(self._service, _text(sent, b"authorization") or "", visit)
+        decide = authorize_operator if route.of_operators else authorize
+        token, tenant = await decide(self._service, _text(sent, b"authorization") or "", visit, scope.get("client"))
         route.check_scopes(token.scopes)
         query = query_of(scope["query_string"])
         named = [("", scope["path"]), ("Idempotency-Key", _text(sent, b"idempotency-key") or ""), *query]

@@ -24,7 +24,9 @@ class RestRoute:
     be done with a database or in a transaction; `serves` carries it out itself, in transactions of its own, as what
     asks somebody else in between has to, and sees to the idempotency key and the access log. `needs` are permissions on
     FHIR resource types, as for the interactions and operations that do the same; `business_scope` is what else a token
-    must have, and of `any_scope` it must have one. A route without any of these does not exist: nothing is open here.
+    must have, and of `any_scope` it must have one. `of_operators`: for tokens of operators, which are of no tenant, and
+    for no others; all other routes are for tokens of a tenant. A route without any of these does not exist: nothing is
+    open here.
     `takes` is the body, `filters` the query, `gives` the answer, with `status` or `other_status`. `follows` is done
     when the change is committed and before it is answered, in transactions of its own: what is not lost when it does
     not come to it.
@@ -40,6 +42,7 @@ class RestRoute:
     needs: tuple[tuple[str, Permission], ...] = ()
     business_scope: str = ""
     any_scope: tuple[str, ...] = ()
+    of_operators: bool = False
     needs_idempotency_key: bool = False
     status: int = 200
     other_status: int | None = None

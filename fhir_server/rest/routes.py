@@ -21,6 +21,7 @@ from fhir_server.rest import (
     subscriptions,
     tax_rules,
     tenant_settings,
+    tenants,
     transfers,
     trial_balance,
 )
@@ -40,6 +41,7 @@ ROUTES: tuple[RestRoute, ...] = (
     *refunds.ROUTES,
     *tax_rules.ROUTES,
     *tenant_settings.ROUTES,
+    *tenants.ROUTES,
     *transfers.ROUTES,
     *trial_balance.ROUTES,
     *cash_sessions.ROUTES,

@@ -16,6 +16,7 @@ tenant = sa.Table(
     text("timezone", null=False),
     sa.Column("active", sa.Boolean, nullable=False),
     sa.Column("created_at", Instant, nullable=False),
+    sa.Column("confirmed_at", Instant),
 )
 
 facility = sa.Table(

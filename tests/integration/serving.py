@@ -194,7 +194,7 @@ def row_counts(access: DatabaseAccess) -> dict[str, int]:
 @asynccontextmanager
 async def serving(access: DatabaseAccess, data_dir: Path, **changed: Any) -> AsyncIterator[Server]:
     values: dict[str, Any] = {"data_dir": data_dir, "database_url": access.app, "built_in_issuer": "on"}
-    values |= {"client_requests_per_second": 0, "tenant_requests_per_second": 0}
+    values |= {"client_requests_per_second": 0, "tenant_requests_per_second": 0, "address_failures_per_second": 0}
     settings = Settings(**(values | changed))
     app = create_app(settings)
     async with app.router.lifespan_context(app):

@@ -60,6 +60,44 @@ async def test_a_tenant_that_sends_too_much_is_told_to_wait_and_others_are_not(
             assert (await http.get("Account/none")).status_code == 404
 
 
+async def test_who_has_no_token_too_often_is_told_to_wait_and_who_has_one_is_not(
+    database: DatabaseAccess, tmp_path: Path
+) -> None:
+    async with serving(database, tmp_path, address_failures_per_second=2) as server:
+        tenant_id = await server.add_tenant()
+        async with server.client("forged") as http:
+            answers = [await http.get("Account") for _ in range(4)]
+            answers += [await http.get("http://127.0.0.1:8080/api/v1/billing/invoices") for _ in range(4)]
+        assert [answer.status_code for answer in answers[:4]] == [401] * 4
+        assert {answer.status_code for answer in answers[5:]} == {429}
+        assert (codes_of(body(answers[0])), body(answers[-1])["code"]) == (["token-invalid"], "too-many-failures")
+        assert answers[-1].headers["retry-after"] == "1"
+        # From the same address.
+        async with server.client(server.token(tenant_id)) as http:
+            assert {(await http.get("Account")).status_code for _ in range(5)} == {200}
+        async with server.client(None) as http:
+            assert (await http.get("metadata")).status_code == 200
+
+
+async def test_who_guesses_at_the_token_endpoint_is_soon_not_looked_at(
+    database: DatabaseAccess, tmp_path: Path
+) -> None:
+    form = {
+        "grant_type": "client_credentials",
+        "client_assertion_type": "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
+        "client_assertion": "a.b.c",
+    }
+    async with serving(database, tmp_path, address_failures_per_second=2) as server, server.client(None) as http:
+        url = "http://127.0.0.1:8080/oauth/token"
+        answers = [await http.post(url, data=form) for _ in range(4)]
+        assert [(answer.status_code, body(answer)["error"]) for answer in answers] == [(401, "invalid_client")] * 4
+        # Not even what is no form is looked at.
+        late = await http.post(url, content=b"\xff" * 100)
+        assert (late.status_code, body(late)["error"]) == (429, "temporarily_unavailable")
+        assert late.headers["retry-after"] == "1"
+        assert late.headers["cache-control"] == "no-store"
+
+
 async def test_every_answer_tells_browsers_to_take_it_for_data(server: Server, hospital: Hospital) -> None:
     async with server.client(None) as anyone:
         answers = [await anyone.get("metadata"), await anyone.get("Account"), await anyone.get("/nowhere")]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from fhir_server.rate_limits import RateLimits
+from fhir_server.rate_limits import Peer, RateLimits, address_of
 from ledger.errors import Category, Refusal
 from ledger.tenant import Tenant
 
@@ -72,3 +72,59 @@ def test_many_clients_at_once_are_each_counted(tmp_path: Path) -> None:
 
 def test_without_limits_nothing_is_counted(tmp_path: Path) -> None:
     assert passed(RateLimits(str(tmp_path), client=0, tenant=0), tenant(), "his", 1000) == 1000
+
+
+def failed(limits: RateLimits, address: str, times: int) -> int:
+    """How many failures were counted before they were too many."""
+    done = 0
+    for _ in range(times):
+        try:
+            limits.count_failure((address, 40000))
+        except Refusal as refusal:
+            assert (refusal.category, refusal.code) == (Category.THROTTLED, "too-many-failures")  # noqa: PT017
+        else:
+            done += 1
+    return done
+
+
+def test_failures_of_an_address_are_counted_by_all_processes_and_are_forgiven_in_time(tmp_path: Path) -> None:
+    clock = Clock()
+    workers = [RateLimits(str(tmp_path), client=0, tenant=0, failures=10, clock=clock) for _ in range(4)]
+    assert sum(failed(worker, "10.0.0.1", 10) for worker in workers) == 20
+    for worker in workers:
+        with pytest.raises(Refusal, match="too-many-failures"):
+            worker.check_failures(("10.0.0.1", 1))
+        worker.check_failures(("10.0.0.2", 1))
+    clock.now += 1
+    for worker in workers:
+        worker.check_failures(("10.0.0.1", 1))
+    assert sum(failed(worker, "10.0.0.1", 10) for worker in workers) == 10
+
+
+def test_to_look_whether_there_were_too_many_counts_nothing(tmp_path: Path) -> None:
+    limits = RateLimits(str(tmp_path), client=0, tenant=0, failures=5, clock=Clock())
+    for _ in range(100):
+        limits.check_failures(("10.0.0.1", 1))
+    assert failed(limits, "10.0.0.1", 100) == 10
+
+
+def test_failures_of_strangers_take_nothing_from_clients(tmp_path: Path) -> None:
+    limits = RateLimits(str(tmp_path), client=5, tenant=5, failures=5, clock=Clock())
+    assert failed(limits, "10.0.0.1", 100) == 10
+    assert passed(limits, tenant(), "his", 100) == 10
+
+
+@pytest.mark.parametrize(
+    ("peer", "counted"),
+    [
+        (("10.0.0.1", 1), "10.0.0.1"),
+        (("2001:db8:1:2:aaaa::1", 1), "2001:db8:1:2::/64"),
+        (("2001:db8:1:2:bbbb::1", 2), "2001:db8:1:2::/64"),
+        (("fe80::1%eth0", 2), "fe80::/64"),
+        (("::ffff:10.0.0.1", 1), "10.0.0.1"),
+        (("testclient", 1), "testclient"),
+        (None, ""),
+    ],
+)
+def test_who_has_many_addresses_of_ipv6_is_one(peer: Peer, counted: str) -> None:
+    assert address_of(peer) == counted

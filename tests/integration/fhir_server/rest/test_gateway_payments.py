@@ -17,7 +17,7 @@ import pytest_asyncio
 from psycopg import sql
 
 from billing.check_ledger import check_ledger
-from billing.tenants import TenantDirectory
+from billing.tenant_directory import TenantDirectory
 from fhir_server.gateway_client import gateway_of
 from fhir_server.gateway_resolution import resolve_all
 from storage.pipeline import Statement

@@ -286,3 +286,26 @@ async def test_tokens_of_the_key_before_are_valid_until_the_second_rotation(tmp_
     verifier = TokenVerifier([trusted(public_keys(tmp_path))], clock=clock)
     await verifier.verify(after)
     assert (await refused(verifier, before)).code == "token-invalid"
+
+
+@pytest.mark.parametrize(("operators", "tenants"), [(False, ()), (False, ("_operators",)), (True, ("demo",))])
+async def test_an_issuer_speaks_for_operators_only_where_it_is_said_so(
+    tmp_path: Path, clock: Clock, operators: bool, tenants: tuple[str, ...]
+) -> None:
+    issuer = trusted(public_keys(tmp_path), operators=operators, tenants=tenants)
+    verifier = TokenVerifier([issuer], clock=clock)
+    sent = token(tmp_path, tenant="_operators")
+    if operators:
+        assert (await verifier.verify(sent)).tenant_id == "_operators"
+    else:
+        with pytest.raises(Refusal, match="cannot speak for operators"):
+            await verifier.verify(sent)
+
+
+@pytest.mark.parametrize("claim", [None, "", " ", 7, ["_operators"], {"id": "_operators"}, "_Operators", " _operators"])
+async def test_a_token_that_names_no_tenant_is_none_of_operators(tmp_path: Path, clock: Clock, claim: Any) -> None:
+    verifier = TokenVerifier([trusted(public_keys(tmp_path), operators=True)], clock=clock)
+    try:
+        assert (await verifier.verify(signed(tmp_path, tenant=claim))).tenant_id != "_operators"
+    except Refusal as refusal:
+        assert refusal.code == "token-invalid"  # noqa: PT017 - some are a tenant that nobody knows

@@ -1,0 +1,12 @@
+"""The registry of tenants: read by operators, confirmed by the tenant service."""
+
+from __future__ import annotations
+
+from storage.migrations.sql_file import run
+
+revision = "0018"
+down_revision = "0017"
+
+
+def upgrade() -> None:
+    run(__file__)
