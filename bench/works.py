@@ -185,6 +185,6 @@ WORKS = {
         Work("transaction", _bundle, changes=True, rate_max=300),
         Work("create-coded", _create_coded, changes=True, rate_max=1800),
         Work("charges-of-100", _charges, changes=True, rate_max=300),
-        Work("payment", _payment, changes=True, rate_max=900),
+        Work("payment", _payment, changes=True, rate_max=2400),
     )
 }

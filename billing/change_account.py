@@ -8,9 +8,9 @@ from billing.places import extension_place
 from billing.record_change import record_update
 from billing.server_owned import check_status
 from ledger.account import Account
-from ledger.errors import rule_broken
+from ledger.errors import conflict, rule_broken
 from mappers.extensions import ACCOUNT_CURRENCY
-from storage import journal
+from storage import gateway_payments, journal
 from storage.transaction import Transaction
 
 
@@ -26,6 +26,9 @@ async def change_account(tx: Transaction, context: Context, account: Account, pr
     rule = await check_status(tx, account, previous.status, account.status)
     if rule.refusal is not None and await journal.is_posted_to(tx, "Account", account.id):
         raise rule.refusal.at("Account.status")
+    if account.status == "entered-in-error" and await gateway_payments.is_asked_for(tx, account.id):
+        text = "A payment gateway was asked for money on this account and has not said what became of it."
+        raise conflict("gateway-payment-unresolved", text, "Account.status")
     change = record_update(tx, account, previous)
     tx.balances[account.id].status = account.status
     return change

@@ -22,7 +22,7 @@ from billing.validate_codes import ask_codes
 from ledger.charge_item import ChargeItem
 from ledger.errors import conflict
 from mappers import mapper_for
-from storage import account_balances, business_keys, resource_versions
+from storage import account_balances, business_keys, gateway_payments, resource_versions
 from storage.resource_ids import new_id
 from storage.transaction import Transaction
 
@@ -84,6 +84,10 @@ async def _subscribe(
 
 
 async def _base_version(tx: Transaction, resource_type: str, resource_id: str) -> int:
+    if resource_type == "PaymentReconciliation" and await gateway_payments.read(tx, tx.tenant_id, resource_id):
+        # It is posted under this id once the gateway says that it captured it.
+        text = f"{resource_id} is the id of a payment that the gateway was asked for; take another."
+        raise conflict("already-exists", text, "", "duplicate")
     latest = await resource_versions.latest(tx, resource_type, resource_id)
     if latest is None:
         return 0

@@ -24,6 +24,10 @@ _RESOLVE = Statement(
     " resolved_at = $7::timestamptz WHERE tenant_id = $1 AND id = $2 AND status = 'unknown'"
 )
 _READ = Statement(f"SELECT {_COLUMNS} FROM billing.gateway_payment WHERE tenant_id = $1 AND id = $2")
+_IS_ASKED_FOR = Statement(
+    "SELECT EXISTS (SELECT FROM billing.gateway_payment"
+    " WHERE tenant_id = $1 AND account_id = $2 AND status = 'unknown')"
+)
 _TAKEN = Statement("SELECT id FROM billing.gateway_payment WHERE tenant_id = $1 AND gateway_reference = $2")
 _IS_OLDER = Statement(
     "SELECT requested_at < clock_timestamp() - $3::interval FROM billing.gateway_payment"
@@ -84,6 +88,11 @@ async def is_older(reader: Reader, tenant_id: str, payment_id: str, age: timedel
 async def id_of_reference(tx: Transaction, reference: str) -> str | None:
     rows = await tx.fetch(_TAKEN, tx.tenant_id, reference)
     return rows[0][0] if rows else None
+
+
+async def is_asked_for(tx: Transaction, account_id: str) -> bool:
+    """Whether money may still come to the account, of which nobody knows yet."""
+    return bool((await tx.fetch(_IS_ASKED_FOR, tx.tenant_id, account_id))[0][0])
 
 
 async def page(

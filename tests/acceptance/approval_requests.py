@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -26,8 +27,11 @@ OPERATIONS = ("refund", "approve", "reject", "pay-out", "fail", "adjust", "provi
 
 async def perform_approval(
     tx: Transaction, context: Context, operation: str, type_or_id: str, content: dict[str, Any]
-) -> tuple[str, str, str]:
-    """(type, id, status) of the refund or adjustment. `content`: `by` is who sends it, `amount` (currency, minor)."""
+) -> Sequence[tuple[str, str, str]]:
+    """(type, id, status) of the refund or adjustment, and of the credit notes that it made.
+
+    `content`: `by` is who sends it, `amount` (currency, minor units).
+    """
     resource_type, _, id_ = type_or_id.partition("/")
     context = replace(context, actor=content.pop("by"))
     if "amount" in content:
@@ -57,9 +61,10 @@ async def perform_approval(
     raise AssertionError((operation, type_or_id))
 
 
-def _refund(made: LockedRefund) -> tuple[str, str, str]:
-    return "Refund", made.refund.id, made.status
+def _refund(made: LockedRefund) -> Sequence[tuple[str, str, str]]:
+    return [("Refund", made.refund.id, made.status)]
 
 
-def _adjustment(made: AppliedAdjustment) -> tuple[str, str, str]:
-    return "Adjustment", made.adjustment.id, made.status
+def _adjustment(made: AppliedAdjustment) -> Sequence[tuple[str, str, str]]:
+    notes = [(note.resource_type, note.id, note.outcome) for note in made.credit_notes]
+    return [("Adjustment", made.adjustment.id, made.status), *notes]

@@ -15,7 +15,7 @@ from tests.acceptance.tenant_life import TenantLife
 
 people = st.sampled_from(["ann", "bob", "cat"])
 out_methods = st.sampled_from([None, None, "cash", "bank-transfer", "cheque"])
-kinds = st.sampled_from(["write-off", "write-off", "write-off", "contractual"])
+kinds = st.sampled_from(["write-off", "write-off", "write-off", "contractual", "courtesy", "charity", "correction"])
 
 
 def approval_limits() -> dict[str, str]:
@@ -29,11 +29,15 @@ def approval_limits() -> dict[str, str]:
 
 
 class ApprovalSteps(TenantLife):
+    notes: list[str]
+
     def _ask(self, data: st.DataObject, operation: str, of: str, content: Fields, apply: Callable[[str], None]) -> None:
-        """Send a request and compare the status that it answers with the model's."""
+        """Send a request and compare the status that it answers with the model's. `notes` are credit notes of it."""
+        self.notes = []
 
         def check(answer: Answer | None) -> None:
             id_ = answer["changes"][0][1] if answer else "refused"
+            self.notes = [change[1] for change in answer["changes"][1:]] if answer else []
             apply(id_)
             assert answer is not None, "the model accepts it"
             kept = self.model.refunds.get(id_) or self.model.adjustments[id_]
@@ -107,7 +111,13 @@ class ApprovalSteps(TenantLife):
             "reason": "agreed",
             "invoice_id": NOWHERE if data.draw(rarely) else named,
         }
-        self._ask(data, "adjust", f"Account/{account}", content, lambda made: self.model.adjust(made, account, content))
+        self._ask(
+            data,
+            "adjust",
+            f"Account/{account}",
+            content,
+            lambda made: self.model.adjust(made, account, content, self.notes),
+        )
 
     def decide_adjustment(self, data: st.DataObject) -> None:
         id_ = self.drawing(data).one(self.model.adjustments, wanted=lambda each: each["status"] == "pending-approval")
@@ -115,7 +125,7 @@ class ApprovalSteps(TenantLife):
             return
         by, decision = data.draw(people), data.draw(st.sampled_from(["approve", "approve", "approve", "reject"]))
         apply: Callable[[str], None] = {
-            "approve": lambda _: self.model.approve_adjustment(id_, by),
+            "approve": lambda _: self.model.approve_adjustment(id_, by, self.notes),
             "reject": lambda _: self.model.reject_adjustment(id_),
         }[decision]
         self._ask(data, decision, f"Adjustment/{id_}", {"by": by}, apply)

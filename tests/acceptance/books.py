@@ -10,14 +10,17 @@ from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
+from decimal import Decimal
 from typing import Any
 
 import psycopg
 from psycopg import sql
 
 from billing.account_balance import BalanceSheet, account_balance
+from billing.activate_price_list import end_price_list
 from billing.cancel_invoice import cancel_invoice
 from billing.change import Change
+from billing.change_labels import change_labels
 from billing.close_cash_session import close_cash_session
 from billing.context import Context
 from billing.create_resource import create_resource
@@ -26,12 +29,16 @@ from billing.idempotency import find_or_begin, remember
 from billing.issue_invoice import issue_invoice
 from billing.open_cash_session import open_cash_session
 from billing.post_payment import PaymentRequest, post_payment
+from billing.quote_prices import QuoteRequest, quote_prices
+from billing.request_gateway_payment import request_gateway_payment
 from billing.settle_waiting_charges import settle_charges_without_account, settle_unpriced_charges
 from billing.tenants import add_tenant
 from billing.transfer_charge import transfer_charge
+from billing.trial_balance import trial_balance
 from billing.update_resource import update_resource
 from ledger.errors import Refusal
 from ledger.money import Money
+from ledger.pricing import Pricing
 from ledger.tenant import Tenant
 from mappers.r4.json_text import decode
 from storage.resource_versions import read_latest
@@ -41,7 +48,7 @@ from tests.acceptance import approval_requests, plan_requests
 from tests.acceptance.credit_requests import perform_credit
 from tests.acceptance.documents import KEY_SYSTEM, Document
 from tests.acceptance.payment_requests import perform_on_payment
-from tests.acceptance.price_lists import publish
+from tests.acceptance.price_lists import CODE, CPT, publish
 
 ACTOR = "cashier"
 Answer = dict[str, Any]
@@ -66,7 +73,8 @@ class Request:
         content = deepcopy(self.content)  # commands use their documents up
         if self.operation in approval_requests.OPERATIONS:
             made = await approval_requests.perform_approval(tx, context, self.operation, self.type_or_id, content)
-            return {"changes": [[made[0], made[1], 0, made[2]]], "content": [None], "replayed": False}
+            changes = [[type_, id_, 0, status] for type_, id_, status in made]
+            return {"changes": changes, "content": [None] * len(made), "replayed": False}
         if self.operation in plan_requests.OPERATIONS:
             made = await plan_requests.perform_plan(tx, context, self.operation, self.type_or_id, content)
             return {"changes": [[made[0], made[1], 0, made[2]]], "content": [None], "replayed": False}
@@ -85,12 +93,24 @@ class Request:
             case "credit":
                 return _answer(*await perform_credit(tx, context, resource_type, resource_id, content))
             case "open-drawer":
+                opener = replace(context, actor=content.get("by", context.actor))
                 float_ = Money(*content["float"])
-                opened = await open_cash_session(tx, context, drawer=resource_id, float_=float_)
+                opened = await open_cash_session(tx, opener, drawer=resource_id, float_=float_)
                 return {"changes": [["CashSession", opened.id, 0, "created"]], "content": [None], "replayed": False}
             case "close-drawer":
                 await close_cash_session(tx, context, resource_id, declared=Money(*content["declared"]))
                 return _answer()
+            case "ask-gateway":
+                names = {"method": content["method"], "payer": content["payer"]}
+                amount, invoices = Money(*content["amount"]), tuple(content["invoices"])
+                asked = await request_gateway_payment(
+                    tx, context, account_id=resource_id, amount=amount, invoice_ids=invoices, **names
+                )
+                return {"changes": [["GatewayPayment", asked.id, 0, "created"]], "content": [None], "replayed": False}
+            case "label":
+                return _answer(
+                    await change_labels(tx, context, resource_type, resource_id, content["what"], content["meta"])
+                )
             case "transfer" if resource_type == "ChargeItem":
                 moved = await transfer_charge(tx, context, resource_id, to_account=content["to"], reason="a mistake")
                 return _answer(moved[0])
@@ -104,6 +124,9 @@ class Request:
                 return answer
             case "publish":
                 await publish(tx, resource_id, content)
+                return _answer()
+            case "end-prices":
+                await end_price_list(tx, resource_id, content["version"], content["to"])
                 return _answer()
             case "settle-unpriced":
                 await settle_unpriced_charges(tx, context, count=1000)
@@ -189,6 +212,22 @@ class Books:
             tx, self.context, account_id, on=on, recorded=recorded
         )
         return await self.database.run(self.tenant_id, ACTOR, command)
+
+    async def quote(self, on: str | None, quantity: str | None, *, is_poor: bool) -> int | None:
+        """What the service that the tests charge for would cost, in minor units of the tenant's currency."""
+        day = None if on is None else date.fromisoformat(on)
+        modifiers = ((None, "poor"),) if is_poor else ()
+        asked = QuoteRequest(((CPT, CODE),), day, None, None, None, Decimal(quantity or 1), None, Decimal(1), modifiers)
+        command: Callable[[Transaction], Awaitable[list[Pricing | None]]] = lambda tx: quote_prices(  # noqa: E731
+            tx, self.context, [asked]
+        )
+        (quoted,) = await self.database.run(self.tenant_id, ACTOR, command)
+        return None if quoted is None else quoted.amount.minor_units
+
+    async def trial_balance(self) -> dict[tuple[int, str], int]:
+        """(ledger account, currency) -> its balance, where there is one."""
+        totals = await trial_balance(self.database, self.context)
+        return {(each.ledger_account.value, each.currency): each.balance_minor for each in totals if each.balance_minor}
 
     async def clock(self) -> datetime:
         """The database's clock."""

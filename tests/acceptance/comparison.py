@@ -33,6 +33,13 @@ _COMPONENTS = (
 )
 _SERIES = "SELECT series, facility, year, last_number FROM billing.number_series WHERE tenant_id = %s"
 _PAYMENTS = "SELECT id FROM billing.payment_reconciliation WHERE tenant_id = %s"
+_SESSIONS = (
+    "SELECT s.id, s.drawer, s.currency, s.float_minor, s.opened_by, s.declared_minor, s.expected_minor,"
+    " coalesce((SELECT sum(m.amount_minor)::bigint FROM billing.cash_movement AS m"
+    " WHERE m.tenant_id = s.tenant_id AND m.session_id = s.id), 0)"
+    " FROM billing.cash_session AS s WHERE s.tenant_id = %s"
+)
+_ASKED = "SELECT id, status FROM billing.gateway_payment WHERE tenant_id = %s"
 _NOTICES = "SELECT id, status FROM billing.payment_notice WHERE tenant_id = %s"
 
 
@@ -73,3 +80,8 @@ def compare(reader: Reader, tenant_id: str, model: ReferenceModel) -> None:
     }
     assert {id_ for (id_,) in rows(_PAYMENTS)} == model.payments.keys()
     assert dict(rows(_NOTICES)) == {id_: notice["status"] for id_, notice in model.notices.items()}
+    assert {row[0]: row[1:] for row in rows(_SESSIONS)} == {
+        id_: tuple(each[name] for name in ("drawer", "currency", "float", "by", "declared", "expected", "moved"))
+        for id_, each in model.sessions.items()
+    }
+    assert dict(rows(_ASKED)) == {id_: asked["status"] for id_, asked in model.asked.items()}

@@ -221,7 +221,8 @@ class Drawing:
             "currency": "USD" if draw(rarely) else currency,
             "method": method,
             "payer": draw(st.sampled_from([None, None, *PAYERS])),
-            "tendered": amount + draw(st.integers(-1, 3)) if draw(rarely) or method == "cash" else None,
+            "tendered": amount + draw(st.integers(-1, 30)) if draw(rarely) or method == "cash" else None,
+            "drawer": draw(st.sampled_from([None, None, "main", "north"])) if method == "cash" else None,
             "on": self.day(draw(days_ago)),
             "invoices": [ids[at] for at in named] if draw(rarely) and not is_on_invoice else [],
         }

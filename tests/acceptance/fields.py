@@ -64,6 +64,7 @@ def mobile_money(amount: int, currency: str) -> Fields:
         "payer": None,
         "tendered": None,
         "on": None,
+        "drawer": None,
         "invoices": [],
     }
 

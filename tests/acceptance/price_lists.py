@@ -13,6 +13,8 @@ from storage import price_lists
 from storage.transaction import Transaction
 
 CPT = "http://www.ama-assn.org/go/cpt"
+CODE = "99213"
+"""The one service that the tests charge for."""
 
 
 async def publish(tx: Transaction, list_id: str, content: dict[str, Any]) -> None:
@@ -25,7 +27,7 @@ async def publish(tx: Transaction, list_id: str, content: dict[str, Any]) -> Non
         valid_from=content["from"],
         valid_to=content["to"],
         prices=[
-            Price(system=CPT, code="99213", currency=currency, amount_minor=amount)
+            Price(system=CPT, code=CODE, currency=currency, amount_minor=amount)
             for currency, amount in content["prices"].items()
         ],
         rules=[

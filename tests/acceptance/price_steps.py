@@ -34,6 +34,15 @@ class PriceSteps(TenantLife):
         if data.draw(often):
             self.settle_waiting(data)
 
+    def end_prices(self, data: st.DataObject) -> None:
+        drawing = self.drawing(data)
+        number = data.draw(st.integers(1, len(self.model.price_versions) + (1 if data.draw(rarely) else 0) or 1))
+        last = drawing.day(data.draw(st.sampled_from([100, 29, 10, 0, -1, -400])))
+        assert last is not None
+        if self.model.price_versions:
+            request = Request("end-prices", "PriceList/standard", {"version": number, "to": last}, self.key(data))
+            self.send(request, lambda _: self.model.end_prices(number, last))
+
     def settle_waiting(self, data: st.DataObject) -> None:
         if data.draw(often):
             self.send(

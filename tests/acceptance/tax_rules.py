@@ -1,4 +1,4 @@
-"""Tax rules of the tenants that the state machine drives: the rate changed a month and a half ago."""
+"""Tax rules of the tenants that the state machine drives, a kind of taxation each."""
 
 from __future__ import annotations
 
@@ -9,24 +9,56 @@ from functools import partial
 from billing.keep_tax_rule import add_tax_rule
 from ledger.tax_rule import TaxRule
 from tests.acceptance.books import ACTOR, Books
+from tests.acceptance.reference_model import Fields
 
-RATES = ("0.05", "0.125")
+ALWAYS = (date(2000, 1, 1), date(2100, 1, 1))
+
+TAXATIONS = ("none", "none", "changing", "inclusive", "exempt", "zero-rated", "several", "by-facility")
 
 
-async def change_rate(books: Books, today: date) -> list[tuple[date, date, str]]:
-    """Add the rules; (first day, last day, factor) of each."""
+def _rule(factor: str | None, *, code: str = "VAT", treatment: str = "taxable", inclusive: bool = False,
+          facility: str | None = None, days: tuple[date, date] = ALWAYS) -> Fields:  # fmt: skip
+    return {
+        "factor": factor,
+        "code": code,
+        "treatment": treatment,
+        "inclusive": inclusive,
+        "facility": facility,
+        "first": days[0],
+        "last": days[1],
+    }
+
+
+def _rules(taxation: str, today: date) -> list[Fields]:
     changed = today - timedelta(days=45)
-    windows = [(date(2000, 1, 1), changed - timedelta(days=1)), (changed, date(2100, 1, 1))]
-    for (first, last), factor in zip(windows, RATES, strict=True):
+    before, since = (ALWAYS[0], changed - timedelta(days=1)), (changed, ALWAYS[1])
+    exempt = _rule(None, treatment="exempt")
+    return {
+        "none": [],
+        "changing": [_rule("0.05", days=before), _rule("0.125", days=since)],
+        "inclusive": [_rule("0.05", inclusive=True, days=before), _rule("0.125", inclusive=True, days=since)],
+        "exempt": [_rule("0.05", days=before), {**exempt, "first": since[0]}],
+        "zero-rated": [_rule("0", treatment="zero-rated")],
+        "several": [_rule("0.05", inclusive=True), _rule("0.0125", code="LEVY")],
+        "by-facility": [_rule("0.05"), {**exempt, "facility": "Organization/north"}],
+    }[taxation]
+
+
+async def tax(books: Books, taxation: str, today: date) -> list[Fields]:
+    """Add the rules of a kind of taxation, and say what they are."""
+    rules = [{**each, "id": f"rule-{at}"} for at, each in enumerate(_rules(taxation, today))]
+    for each in rules:
         rule = TaxRule(
             tenant_id=books.tenant_id,
-            id=f"vat-{first}",
+            id=each["id"],
             category="standard",
-            code="VAT",
-            treatment="taxable",
-            percent=Decimal(factor) * 100,
-            valid_from=first,
-            valid_to=last,
+            code=each["code"],
+            treatment=each["treatment"],
+            percent=Decimal(each["factor"] or 0) * 100,
+            inclusive=each["inclusive"],
+            facility=each["facility"] and each["facility"].removeprefix("Organization/"),
+            valid_from=each["first"],
+            valid_to=each["last"],
         )
         await books.database.run(books.tenant_id, ACTOR, partial(add_tax_rule, rule=rule))
-    return [(*window, factor) for window, factor in zip(windows, RATES, strict=True)]
+    return rules

@@ -20,11 +20,14 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, rule, run_state_machine_as_test
 
+from fhir_server.gateway_client import GatewayClient
 from fhir_server.seal_keys import SealKeys
+from ledger.money import Money
 from storage.transaction import Database
 from tests.acceptance import documents
 from tests.acceptance.approval_steps import ApprovalSteps, approval_limits
 from tests.acceptance.books import Answer, Reader, Request, pay
+from tests.acceptance.cash_steps import COINS, USES, CashSteps
 from tests.acceptance.credit_steps import CreditSteps
 from tests.acceptance.documents import Document
 from tests.acceptance.drawing import CURRENCIES, PATIENTS, PAYERS, amounts, days_ago, often, rarely
@@ -38,13 +41,16 @@ from tests.acceptance.fields import (
     notice_document,
     payment_document,
 )
+from tests.acceptance.gateway_steps import GatewaySteps
 from tests.acceptance.payment_steps import PaymentSteps
 from tests.acceptance.plan_steps import PlanSteps
 from tests.acceptance.price_steps import PriceSteps
+from tests.acceptance.reference.cash import CASHIER, MAIN
 from tests.acceptance.reference_model import Fields, ReferenceModel, Refused
-from tests.acceptance.tax_rules import change_rate
+from tests.acceptance.tax_rules import TAXATIONS, tax
 from tests.acceptance.tenant_life import aging_of
 from tests.database_server import DatabaseAccess
+from tests.integration.payment_gateway import SECRET, gateway
 
 EXAMPLES = int(os.environ.get("BILLING_TEST_MACHINE_EXAMPLES", "40"))
 # The suite plays the same lives each time; those who ask for more get new ones.
@@ -61,32 +67,61 @@ REQUESTS = (
     *("change_charge", "draft_invoice", "change_draft", "edit_what_is_issued", "change_payment"),
     *("allocate", "deallocate", "reverse", "transfer"),
     *("refund", "refund", "decide_refund", "decide_refund", "adjust", "decide_adjustment", "expect_loss", "recover"),
-    *("repeat", "replay", "put_back", "ask_for_other_days", "administer", "seal"),
-    *("publish_prices", "settle_waiting"),
+    *("repeat", "replay", "put_back", "label", "ask_for_other_days", "administer", "seal"),
+    *("publish_prices", "settle_waiting", "end_prices", "quote"),
     *("credit", "credit", "credit_charge"),
+    *("open_drawer", "close_drawer", "ask_gateway", "ask_gateway", "hear_of_gateway"),
     *("plan", "plan", "cancel_plan", "note_default", "ask_for_aging"),
 )
 
 
-class LedgerMachine(PlanSteps, ApprovalSteps, PaymentSteps, PriceSteps, CreditSteps):
+class LedgerMachine(PlanSteps, ApprovalSteps, PaymentSteps, PriceSteps, CreditSteps, CashSteps, GatewaySteps):
     """One example is the life of one tenant."""
 
-    @initialize(terms=st.sampled_from([0, 30]), holds=often, currency=st.sampled_from(CURRENCIES), taxed=st.booleans())
-    def begin(self, terms: int, holds: bool, currency: str, taxed: bool) -> None:
-        model = ReferenceModel(terms_days=terms, holds_unpriced=holds)
+    @initialize(
+        terms=st.sampled_from([0, 30]),
+        holds=often,
+        currency=st.sampled_from(CURRENCIES),
+        taxation=st.sampled_from(TAXATIONS),
+        cash_sessions=st.sampled_from(USES),
+        has_coins=st.booleans(),
+        auto_allocates=st.booleans(),
+    )
+    def begin(
+        self,
+        terms: int,
+        holds: bool,
+        currency: str,
+        taxation: str,
+        cash_sessions: str,
+        has_coins: bool,
+        auto_allocates: bool,
+    ) -> None:
+        coins = COINS if has_coins else {}
+        model = ReferenceModel(
+            terms_days=terms,
+            holds_unpriced=holds,
+            cash_sessions=cash_sessions,
+            coins=coins,
+            auto_allocates=auto_allocates,
+        )
         limits = approval_limits()
         self.begin_with(
             model,
             payment_terms_days=str(terms),
             unpriced_charge="hold" if holds else "refuse",
-            tax_category="standard" if taxed else "",
+            tax_category="" if taxation == "none" else "standard",
+            cash_sessions=cash_sessions,
+            auto_allocate="on-issue" if auto_allocates else "off",
+            **{f"smallest_coin.{of}": str(Money(of, coin).decimal()) for of, coin in coins.items()},
             **limits,
         )
-        if taxed:
-            model.tax_rules = self.runner.run(change_rate(self.books, self.local_today()))
-            self.tables = self.reader.snapshot(self.books.tenant_id)
+        model.tax_rules = self.runner.run(tax(self.books, taxation, self.local_today()))
+        self.tables = self.reader.snapshot(self.books.tenant_id)
         for patient, of in ((PATIENTS[0], "AFN"), (PATIENTS[1], currency)):
             self._open({"subject": patient, "currency": of, "status": "active"}, None)
+        if cash_sessions == "required":
+            self._open_drawer(MAIN, "AFN", 500, CASHIER, None)
 
     @rule(data=st.data(), what=st.sampled_from(REQUESTS))
     def request(self, data: st.DataObject, what: str) -> None:
@@ -276,7 +311,7 @@ class LedgerMachine(PlanSteps, ApprovalSteps, PaymentSteps, PriceSteps, CreditSt
         self._pay(data, *drawn)
 
     def _pay(self, data: st.DataObject, where: str, fields: Fields) -> None:
-        names = ("method", "tendered", "on")
+        names = ("method", "tendered", "on", "drawer")
         more: Fields = {name: fields[name] for name in names} | {"invoice_ids": tuple(fields["invoices"])}
         if fields["payer"] is not None:
             more["payer"] = {"reference": fields["payer"]}
@@ -377,6 +412,29 @@ class LedgerMachine(PlanSteps, ApprovalSteps, PaymentSteps, PriceSteps, CreditSt
 
         self.send(request, change, changes_nothing=True)
 
+    def label(self, data: st.DataObject) -> None:
+        """A tag more or less makes a version, and is about no money."""
+        resource_type, id_ = self.any_resource(data)
+        if id_ is None:
+            return
+        meta = {"tag": [{"system": "urn:example:tag", "code": data.draw(st.sampled_from(["seen", "paper"]))}]}
+        content = {"what": data.draw(st.sampled_from(["add", "add", "delete"])), "meta": meta}
+        self.send(Request("label", f"{resource_type}/{id_}", content, self.key(data)), lambda _: None)
+
+    def quote(self, data: st.DataObject) -> None:
+        """What a service would cost is what the list says of it, and asking writes nothing."""
+        drawing = self.drawing(data)
+        asked: Fields = {
+            "account": None,
+            "posted": None,
+            "on": drawing.date(days_ago),
+            "is_poor": data.draw(st.booleans()),
+        }
+        asked["quantity"] = data.draw(st.sampled_from([None, "3", "0.5", "2.25"]))
+        quoted = self.runner.run(self.books.quote(asked["on"], asked["quantity"], is_poor=asked["is_poor"]))
+        expected = self.model.list_price(asked)
+        assert quoted == (None if expected is None else expected["amount"])
+
     def ask_for_other_days(self, data: st.DataObject) -> None:
         """Balances as of a day, and as they were known at a moment: that answer never changes."""
         ahead = data.draw(st.integers(0, 200))
@@ -388,6 +446,8 @@ class LedgerMachine(PlanSteps, ApprovalSteps, PaymentSteps, PriceSteps, CreditSt
         assert self.sheet(id_, on=past) == self.model.balances(id_, past)
         sheet = self.runner.run(self.books.balance(id_, on=future))
         assert aging_of(sheet) == self.model.aging(id_, future)
+        totals = self.runner.run(self.books.trial_balance())
+        assert totals == {key: amount for key, amount in self.model.ledger.items() if amount}
         for moment, balances in self.known[-3:]:
             if id_ in balances:
                 assert self.sheet(id_, recorded=moment) == balances[id_]
@@ -421,6 +481,9 @@ def _edit(document: Document, what: str, currency: str, number: int) -> tuple[st
 def machine(database: DatabaseAccess, tmp_path: Path) -> Iterator[type[LedgerMachine]]:
     reader = Reader(database.superuser)
     with asyncio.Runner() as runner:
+        serving = gateway()
+        double = runner.run(serving.__aenter__())
+        client = GatewayClient(double.url, SECRET, timeout_seconds=20)
         app, audit, worker = Database(database.app), Database(database.audit), Database(database.worker)
         for each in (app, audit, worker):
             runner.run(each.open())
@@ -430,10 +493,13 @@ def machine(database: DatabaseAccess, tmp_path: Path) -> Iterator[type[LedgerMac
 
         Machine.runner, Machine.database, Machine.auditor, Machine.reader = runner, app, audit, reader
         Machine.sealer, Machine.seal_keys = worker, SealKeys(tmp_path)
+        Machine.gateway, Machine.gateway_client = double, client
         Machine.carried_out, Machine.refused = Counter(), Counter()
         yield Machine
         for each in (app, audit, worker):
             runner.run(each.close())
+        runner.run(client.close())
+        runner.run(serving.__aexit__(None, None, None))
     reader.close()
 
 

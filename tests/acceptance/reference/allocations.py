@@ -7,12 +7,13 @@ from datetime import date
 from typing import Any
 
 from tests.acceptance.reference.books import Fields, Refused, refuse_if
-from tests.acceptance.reference.invoices import Invoices
+from tests.acceptance.reference.cash import Cash
 
 
-class Allocations(Invoices):
-    def __init__(self, **settings: Any) -> None:
+class Allocations(Cash):
+    def __init__(self, *, auto_allocates: bool = False, **settings: Any) -> None:
         super().__init__(**settings)
+        self.auto_allocates = auto_allocates
         self.allocations: list[Fields] = []
         self.remitted: list[Fields] = []
 
@@ -53,7 +54,7 @@ class Allocations(Invoices):
         for part, amount in allocation["parts"]:
             lines.append((1100 if part is None else 1110, -sign * amount, account))
             lines.append((2110, sign * amount, None) if payer is not None else (2100, sign * amount, account))
-        self.book(on, invoice["currency"], *lines)
+        self.book(on, invoice["currency"], *lines, payment=allocation["payment"])
         self._show_status(invoice)
 
     def _show_status(self, invoice: Fields) -> None:
@@ -139,6 +140,18 @@ class Allocations(Invoices):
 
     def is_put_to(self, invoice_id: str) -> bool:
         return any(each["invoice"] == invoice_id for each in [*self.allocations, *self.remitted])
+
+    def _issued(self, id_: str) -> None:
+        """Put what is unapplied on the account to an invoice that was issued just now, the oldest money first."""
+        invoice = self.invoices[id_]
+        account = invoice["account"]
+        there = [each for each in self.payments if self.payments[each]["rest"].get(account, 0) > 0]
+        for payment_id in sorted(there, key=lambda each: self.came[each, account]) if self.auto_allocates else []:
+            payment, free = self.payments[payment_id], self._free_of(payment_id)[account]
+            if free > 0:
+                paid = self._pay_invoice(payment_id, id_, free, None, payment["since"][account])
+                payment["rest"][account] -= paid
+                payment["fields"] = None if paid else payment["fields"]
 
     def cancel(self, id_: str, note: str | None = None) -> None:
         refuse_if(invoice_settled=self.is_put_to(id_))
@@ -234,6 +247,10 @@ class Allocations(Invoices):
         for each in said:
             self._say(each, -1, self.today)
         has = 1020 if payment["asset"] == 1030 and not payment["in_clearing"] else payment["asset"]
+        session = self.cash_session(has, payment["currency"], payment["drawer"])
+        self.move_cash(session, -payment["amount"] - payment["rounded"])
+        rounded = payment["rounded"]
+        self.book(self.today, payment["currency"], (1010, -rounded, None), (5900, rounded, None))
         owners = [
             (2100, amount, owner) if owner in self.accounts else (2110, amount, None)
             for owner, amount in payment["rest"].items()
@@ -285,7 +302,7 @@ class Allocations(Invoices):
         for of in sorted(free):
             taken = min(free[of], left)
             if taken:
-                self.book(self.today, payment["currency"], (2100, taken, of), (2100, -taken, to))
+                self.book(self.today, payment["currency"], (2100, taken, of), (2100, -taken, to), payment=id_)
                 payment["rest"][of] -= taken
                 payment["rest"][to] = payment["rest"].get(to, 0) + taken
                 left -= taken

@@ -6,13 +6,17 @@ from datetime import date
 from typing import Any
 
 from tests.acceptance.reference.books import ASSETS, Fields, Refused, refuse_if
-from tests.acceptance.reference.payments import Payments
+from tests.acceptance.reference.credits import Credits
 
 LIMITS = (100, 3000)
 """Minor units of any currency above which one and two approvals are needed, of refunds and of adjustments."""
 
 
-class Approvals(Payments):
+BY_CREDIT_NOTE = {"correction": 4000, "courtesy": 4110, "charity": 4120}
+"""Adjustments that credit notes are made of, and the ledger account that these are against."""
+
+
+class Approvals(Credits):
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings)
         self.adjustments: dict[str, Fields] = {}
@@ -93,6 +97,7 @@ class Approvals(Payments):
             refund["currency"],
             (2110 if account is None else 2100, amount, account),
             (2300, -amount, account),
+            payment=refund["payment"],
         )
         payment["rest"][owner] -= amount
         if sign < 0:
@@ -124,6 +129,7 @@ class Approvals(Payments):
         asset = ASSETS[chosen] if chosen else 1020 if is_cleared else payment["asset"]
         account = refund["owner"] if refund["owner"] in self.accounts else None
         amount = refund["amount"]
+        self.move_cash(self.cash_session(asset, refund["currency"]), -amount)
         self.book(self.today, refund["currency"], (2300, amount, account), (asset, -amount, None))
         refund["status"] = "paid"
 
@@ -163,10 +169,11 @@ class Approvals(Payments):
 
     # Adjustments
 
-    def adjust(self, id_: str, account: str, fields: Fields) -> None:
-        self._trying(self._adjust, id_, account, fields)
+    def adjust(self, id_: str, account: str, fields: Fields, notes: list[str]) -> None:
+        """`notes`: the ids of the credit notes, as many as it takes."""
+        self._trying(self._adjust, id_, account, fields, notes)
 
-    def _adjust(self, id_: str, account: str, fields: Fields) -> None:
+    def _adjust(self, id_: str, account: str, fields: Fields, notes: list[str]) -> None:
         self._refuse_no_account(account)
         currency, amount = fields["amount"]
         refuse_if(currency_mismatch=currency != self.accounts[account]["currency"], amount_not_positive=amount <= 0)
@@ -177,7 +184,7 @@ class Approvals(Payments):
         if needed:
             adjustment["status"] = "pending-approval"
         else:
-            self._apply(adjustment)
+            self._apply(adjustment, notes)
 
     def _refuse_no_account(self, account: str) -> None:
         refuse_if(not_found=account not in self.accounts)
@@ -217,14 +224,23 @@ class Approvals(Payments):
         refuse_if(adjustment_exceeds_due=left > 0)
         return taken
 
-    def _apply(self, adjustment: Fields) -> None:
+    def _apply(self, adjustment: Fields, notes: list[str]) -> None:
         account, amount, currency = adjustment["owner"], adjustment["amount"], adjustment["currency"]
         taken = self._taken(account, adjustment["type"], adjustment["invoice"], amount)
+        against = BY_CREDIT_NOTE.get(adjustment["type"])
+        if against is not None:
+            credited: dict[str, int] = {}
+            for invoice_id, _, part in taken:
+                credited[invoice_id] = credited.get(invoice_id, 0) + part
+            for (invoice_id, whole), note in zip(credited.items(), notes, strict=True):
+                fields: Fields = {"lines": [], "rebill": False, "amount": whole, "against": against}
+                self._credit(note, invoice_id, fields)
+            return
         on: date = max([self.today, *(self.invoices[each].get("since", self.today) for each, _, _ in taken)])
         allowance = min(self.allowance.get(account, 0), amount) if adjustment["type"] == "write-off" else 0
         self.allowance[account] = self.allowance.get(account, 0) - allowance
-        against = 5100 if adjustment["type"] == "write-off" else 4100
-        lines = [(1190, allowance, None), (against, amount - allowance, None)]
+        account_of_loss = 5100 if adjustment["type"] == "write-off" else 4100
+        lines = [(1190, allowance, None), (account_of_loss, amount - allowance, None)]
         for invoice_id, share, part in taken:
             invoice = self.invoices[invoice_id]
             invoice["paid"][share] = invoice["paid"].get(share, 0) + part
@@ -233,15 +249,15 @@ class Approvals(Payments):
             self._show_status(invoice)
         self.book(on, currency, *lines)
 
-    def approve_adjustment(self, id_: str, by: str) -> None:
-        self._trying(self._approve_adjustment, id_, by)
+    def approve_adjustment(self, id_: str, by: str, notes: list[str]) -> None:
+        self._trying(self._approve_adjustment, id_, by, notes)
 
-    def _approve_adjustment(self, id_: str, by: str) -> None:
+    def _approve_adjustment(self, id_: str, by: str, notes: list[str]) -> None:
         adjustment = self.adjustments[id_]
         self._refuse_no_account(adjustment["owner"])
         self._approve(adjustment, by, "applied")
         if adjustment["status"] == "applied":
-            self._apply(adjustment)
+            self._apply(adjustment, notes)
 
     def reject_adjustment(self, id_: str) -> None:
         self._refuse_no_account(self.adjustments[id_]["owner"])
@@ -269,6 +285,6 @@ class Approvals(Payments):
         )
         refuse_if(nothing_written_off=written_off < amount)
         self._keep_adjustment(id_, "recovery", account, fields["amount"], fields["by"])["payment"] = payment_id
-        self.book(self.today, currency, (2100, amount, account), (5100, -amount, None))
+        self.book(self.today, currency, (2100, amount, account), (5100, -amount, None), payment=payment_id)
         payment["rest"][account] -= amount
         payment["fields"] = None

@@ -52,19 +52,23 @@ class Books:
         self.receipts: dict[str, tuple[str, Fields]] = {}
         self.holds: dict[str, str] = {}
         self.series: dict[tuple[str, int], int] = {}
-        self.tax_rules: list[tuple[date, date, str]] = []
+        self.tax_rules: list[Fields] = []
         self.note_series: dict[tuple[str, int], int] = {}
         self.ledger: defaultdict[tuple[int, str], int] = defaultdict(int)
         self.booked: list[tuple[str, str, int, date]] = []
+        self.came: dict[tuple[str, str], tuple[date, int]] = {}
 
-    def book(self, on: date, currency: str, *lines: tuple[int, int, str | None]) -> None:
-        """Lines of (ledger account, debit or negative credit, patient account)."""
+    def book(self, on: date, currency: str, *lines: tuple[int, int, str | None], payment: str | None = None) -> None:
+        """Lines of (ledger account, debit or negative credit, patient account). `payment`: whose money it is."""
         assert sum(amount for _, amount, _ in lines) == 0, lines
         for code, amount, account in lines:
             self.ledger[code, currency] += amount
             if account is not None and code in BALANCES and amount:
                 signed = amount if code in OWED_TO_US else -amount
                 self.booked.append((account, BALANCES[code], signed, on))
+            if account is not None and code == 2100 and amount and payment is not None:
+                day, number = self.came.get((payment, account), (on, len(self.came)))
+                self.came[payment, account] = (min(day, on), number)
 
     def balances(self, account: str, on: date | None = None) -> dict[str, int]:
         """The balances of an account by what was booked up to a day."""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from datetime import date
+from fractions import Fraction
 
 from tests.acceptance.reference.books import Fields, Refused, refuse_if
-from tests.acceptance.reference.prices import Prices
+from tests.acceptance.reference.prices import Prices, half_away
 
 
 class Charges(Prices):
@@ -117,12 +118,26 @@ class Charges(Prices):
         price = charge["price"]
         if price is not None:
             refuse_if(negative_amount=price[0] < 0, override_reason_required=not charge["reason"])
-            charge.update(amount=price[0], currency=price[1], unpriced=False, discount=0, exemption=0)
+            net = self._net_of_tax(price[0], charge)
+            charge.update(amount=net, currency=price[1], unpriced=False, discount=0, exemption=0)
         elif anew or was_unpriced or self._is_in_other_currency(charge):
             found = self.list_price(charge)
             refuse_if(price_not_found=found is None and not self.holds_unpriced and (anew or not was_unpriced))
             charge.update(amount=None, currency=None, unpriced=True, discount=0, exemption=0)
             charge.update(found or {})
+
+    def rules_on(self, day: date, facility: str | None) -> list[Fields]:
+        """The tax rules of a day: those of the facility, where it has any; by their code."""
+        held = [rule for rule in self.tax_rules if rule["first"] <= day <= rule["last"]]
+        of_place = [rule for rule in held if rule["facility"] is not None and rule["facility"] == facility]
+        return sorted(of_place or [rule for rule in held if rule["facility"] is None], key=lambda rule: rule["code"])
+
+    def _net_of_tax(self, price: int, charge: Fields) -> int:
+        """What a price is without the taxes that are in it."""
+        day = date.fromisoformat(charge["on"]) if charge["on"] else self.today
+        rules = self.rules_on(day, charge["facility"])
+        inside = sum((Fraction(rule["factor"]) for rule in rules if rule["inclusive"]), Fraction(0))
+        return half_away(price / (1 + inside))
 
     def _place(self, charge: Fields) -> None:
         if charge["account"] is not None:

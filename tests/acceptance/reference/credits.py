@@ -88,6 +88,8 @@ class Credits(Payments):
         worth: Worth = {"base": 0, "surcharges": 0, "reductions": 0, "taxes": {}}
         for component in components:
             amount = component["amount"]
+            if component["kind"] == "informational":
+                continue
             match component["kind"]:
                 case "base":
                     worth["base"] += amount
@@ -110,11 +112,16 @@ class Credits(Payments):
             line_twice=len(set(numbers)) < len(numbers),
         )
         choose = self._rebilled if fields["rebill"] else self._credited
-        chosen = choose(fields["lines"], worth, so_far, invoice["currency"])
+        named = fields["lines"]
+        if fields.get("amount") is not None:
+            left = [gross_of(each) - so_far.get(at, 0) for at, each in enumerate(worth)]
+            shared = enumerate(largest_remainder(fields["amount"], left), 1)
+            named = [(number, part, invoice["currency"]) for number, part in shared if part]
+        chosen = choose(named, worth, so_far, invoice["currency"])
         refuse_if(invalid_state=not chosen)
         gross = sum(gross_of(part) for part in chosen.values())
         lowered = self._lowered(id_, gross)
-        self._book_credit(invoice, chosen, lowered, rebill=fields["rebill"])
+        self._book_credit(invoice, chosen, lowered, rebill=fields["rebill"], against=fields.get("against", 4000))
         for share, amount in lowered.items():
             invoice["paid"][share] = invoice["paid"].get(share, 0) + amount
         for at, part in chosen.items():
@@ -183,14 +190,14 @@ class Credits(Payments):
         return lowered
 
     def _book_credit(
-        self, invoice: Fields, chosen: dict[int, Worth], lowered: dict[str | None, int], *, rebill: bool
+        self, invoice: Fields, chosen: dict[int, Worth], lowered: dict[str | None, int], *, rebill: bool, against: int
     ) -> None:
         on, account = max(self.today, date.fromisoformat(invoice["on"])), invoice["account"]
         lines = [(1100 if share is None else 1110, -part, account) for share, part in lowered.items()]
         for at, part in chosen.items():
             own = 0 if invoice["lines"][at]["charge"] else part["base"]
             revenue = own + part["surcharges"] if rebill else net_of(part)
-            lines += [(4000, revenue, None), (2200, sum(part["taxes"].values()), None)]
+            lines += [(4000 if rebill else against, revenue, None), (2200, sum(part["taxes"].values()), None)]
             if rebill:
                 lines += [(1150, part["base"] - own, account), (4110, -part["reductions"], None)]
         self.book(on, invoice["currency"], *lines)

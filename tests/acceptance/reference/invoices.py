@@ -28,6 +28,8 @@ class Invoices(Charges):
         if fields["status"] == "issued":
             self._issue(invoice, self._day(fields["on"]))
         self._keep(id_, invoice)
+        if fields["status"] == "issued":
+            self._issued(id_)
 
     def change_draft(self, id_: str, fields: Fields) -> None:
         if id_ not in self.invoices:
@@ -47,6 +49,10 @@ class Invoices(Charges):
         invoice = self._filled(id_, {**invoice, "status": "issued"}, on or self.today)
         self._issue(invoice, on)
         self._keep(id_, invoice)
+        self._issued(id_)
+
+    def _issued(self, id_: str) -> None:
+        """What follows when an invoice was issued."""
 
     def cancel(self, id_: str, note: str | None = None) -> None:
         refuse_if(not_found=id_ not in self.invoices)
@@ -118,10 +124,10 @@ class Invoices(Charges):
         for line in invoice["lines"]:
             components = [each for each in line["components"] if "rule" not in each]
             has_tax = any(each["kind"] == "tax" for each in [*components, *invoice["extra"]])
-            for first, last, factor in () if has_tax else self.tax_rules:
-                if first <= on <= last:
-                    tax = {"kind": "tax", "amount": None, "currency": None, "factor": factor, "code": "VAT"}
-                    components.append({**tax, "rule": first})
+            for rule in () if has_tax else self.rules_on(on, invoice["issuer"]):
+                is_exempt = rule["treatment"] == "exempt"
+                tax = {"kind": "informational" if is_exempt else "tax", "amount": None, "currency": None}
+                components.append({**tax, "factor": rule["factor"], "code": rule["code"], "rule": rule["id"]})
             lines.append({**line, "components": components})
         return lines
 
@@ -175,7 +181,9 @@ class Invoices(Charges):
     @staticmethod
     def _is_priced(components: list[Fields], currency: str) -> bool:
         return any(component["kind"] == "base" for component in components) and all(
-            component["amount"] is not None and component["currency"] == currency for component in components
+            component["amount"] is not None and component["currency"] == currency
+            for component in components
+            if component["kind"] != "informational"
         )
 
     @staticmethod
@@ -235,7 +243,7 @@ class Invoices(Charges):
     def _refuse_issue(self, invoice: Fields, sums: dict[str, int], parts: dict[str | None, int], on: date) -> None:
         currency, lines = invoice["currency"], invoice["lines"]
         charges = [(self.charges[line["charge"]], line) for line in lines if line["charge"]]
-        every = [c for line in lines for c in line["components"]] + invoice["extra"]
+        every = [c for line in lines for c in line["components"] if c["kind"] != "informational"] + invoice["extra"]
         account = self.accounts.get(invoice["account"], {"status": "active"})
         bases = [[c["amount"] or 0 for c in line["components"] if c["kind"] == "base"] for line in lines]
         refuse_if(

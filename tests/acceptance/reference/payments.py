@@ -6,6 +6,7 @@ from datetime import date
 
 from tests.acceptance.reference.allocations import Allocations
 from tests.acceptance.reference.books import ASSETS, Fields, refuse_if
+from tests.acceptance.reference.cash import MAIN
 
 REMITTED = ("adjustment", "contractual", "patient-responsibility")
 
@@ -35,6 +36,7 @@ class Payments(Allocations):
         wanted = self._wanted(resource_type, id_, account_id, fields["invoices"])
         known = [self.invoices[invoice] for invoice in wanted if invoice in self.invoices]
         tendered = fields["tendered"]
+        cash = self.in_coins(amount, currency) if fields["method"] == "cash" else amount
         refuse_if(
             invalid_state=account["status"] == "entered-in-error"
             or (resource_type == "Invoice" and self.invoices[id_]["status"] != "issued"),
@@ -42,15 +44,18 @@ class Payments(Allocations):
             amount_not_positive=amount <= 0,
             unknown_method=fields["method"] not in ASSETS,
             tendered_not_cash=tendered is not None and fields["method"] != "cash",
-            tendered_too_little=tendered is not None and tendered < amount,
+            tendered_too_little=tendered is not None and tendered < cash,
             date_in_future=on > self.today,
             reference_not_found=len(known) < len(wanted),
             invoice_other_account=any(invoice["account"] != account_id for invoice in known),
             invoice_not_issued=resource_type == "Account" and any(i["status"] != "issued" for i in known),
         )
-        asset = ASSETS[fields["method"]]
+        asset, drawer = ASSETS[fields["method"]], fields["drawer"]
+        session = self.cash_session(asset, currency, drawer)
+        self.move_cash(session, cash)
         owner = (2100, account_id) if payer is None else (2110, None)
-        self.book(on, currency, (asset, amount, None), (owner[0], -amount, owner[1]))
+        self.book(on, currency, (asset, amount, None), (owner[0], -amount, owner[1]), payment=payment_id)
+        self.book(on, currency, (asset, cash - amount, None), (5900, amount - cash, None))
         left, paid = amount, []
         for invoice_id in wanted:
             part = self._pay_invoice(payment_id, invoice_id, left, payer, on)
@@ -66,6 +71,8 @@ class Payments(Allocations):
             "asset": asset,
             "method": fields["method"],
             "in_clearing": amount if asset == 1030 else 0,
+            "drawer": self.sessions[session]["drawer"] if session is not None else drawer or MAIN,
+            "rounded": cash - amount,
             "rest": {account_id if payer is None else payer: left},
             "since": {account_id if payer is None else payer: on},
         }
@@ -74,7 +81,7 @@ class Payments(Allocations):
             "payment_status": "paid", "on": None, "moved": 0, "ever_posted": False, "fields": None,
         }  # fmt: skip
         answered = wanted if resource_type == "Invoice" or fields["invoices"] else paid
-        return answered, None if tendered is None else tendered - amount
+        return answered, None if tendered is None else tendered - cash
 
     def _wanted(self, resource_type: str, id_: str, account: str, invoices: list[str]) -> list[str]:
         if resource_type == "Invoice":
@@ -201,6 +208,7 @@ class Payments(Allocations):
             owner = payer or account or next(iter(named))
             owned[owner] = owned.get(owner, 0) + remainder
         refuse_if(over_allocated=any(part < 0 for part in owned.values()))
+        self.cash_session(ASSETS[fields["method"] or "bank-transfer"], currency)
         put.said.sort(key=lambda each: each[0] != "adjustment")
         return {owner: part for owner, part in owned.items() if part}, put
 
@@ -235,6 +243,8 @@ class Payments(Allocations):
 
     def _keep_payment(self, id_: str, fields: Fields, posts: bool, owned: dict[str, int], put: _Put) -> None:
         asset = ASSETS[fields["method"] or "bank-transfer"] if posts else 0
+        session = self.cash_session(asset, fields["currency"])
+        self.move_cash(session, fields["amount"])
         on = date.fromisoformat(fields["on"])
         rest = dict(owned)
         if posts:
@@ -242,7 +252,7 @@ class Payments(Allocations):
                 (2100, -amount, owner) if owner in self.accounts else (2110, -amount, None)
                 for owner, amount in owned.items()
             ]
-            self.book(on, fields["currency"], (asset, fields["amount"], None), *owners)
+            self.book(on, fields["currency"], (asset, fields["amount"], None), *owners, payment=id_)
         since = {id_: self.invoices[id_].get("since", on) for _, id_, _, _ in put.said}
         for kind, invoice_id, amount, payer in put.said:
             self._remit(id_, kind, invoice_id, amount, payer, on)
@@ -267,6 +277,8 @@ class Payments(Allocations):
             "asset": asset,
             "method": fields["method"],
             "in_clearing": fields["amount"] if asset == 1030 else 0,
+            "drawer": MAIN if session is None else self.sessions[session]["drawer"],
+            "rounded": 0,
             "rest": rest,
             "since": dict.fromkeys(rest, on),
         }

@@ -25,6 +25,13 @@ class Prices(Accounts):
             superseded["to"] = start - timedelta(days=1)
         self.price_versions.append(dict(version))
 
+    def end_prices(self, number: int, last: date) -> None:
+        refuse_if(price_list_unknown=not 1 <= number <= len(self.price_versions))
+        version = self.price_versions[number - 1]
+        is_later = version["to"] is not None and last > version["to"]
+        refuse_if(price_list_invalid=is_later or last < version["from"] - timedelta(days=1))
+        version["to"] = last
+
     def list_price(self, charge: Fields) -> Fields | None:
         """What a charge costs by the list: amount, discount, exemption; None where it has no price."""
         account = self.accounts.get(charge["account"] or "")

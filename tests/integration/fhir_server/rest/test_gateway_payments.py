@@ -285,6 +285,41 @@ async def test_what_cannot_be_posted_is_not_charged(desk: Desk, changed: Json, s
     assert body(await desk.rest.get("gateway-payments"))["items"] == []
 
 
+async def test_nobody_takes_the_id_that_a_payment_is_going_to_have(desk: Desk) -> None:
+    account = await desk.hospital.account()
+    desk.gateway.trouble = "fails-after"
+    id_ = body(await desk.ask(account))["id"]
+    desk.gateway.trouble = ""
+    taken = {
+        "resourceType": "PaymentReconciliation",
+        "id": id_,
+        "status": "draft",
+        "created": "2026-01-01",
+        "paymentDate": "2026-01-01",
+        "paymentAmount": {"value": 1, "currency": "AFN"},
+    }
+    answer = await desk.hospital.http.put(f"PaymentReconciliation/{id_}", json=taken)
+    assert (answer.status_code, answer.json()["issue"][0]["details"]["coding"][0]["code"]) == (409, "already-exists")
+    assert body(await desk.rest.post(f"gateway-payments/{id_}/resolve"))["status"] == "captured"
+    await desk.is_right(account, 5000)
+
+
+async def test_an_account_that_money_may_still_come_to_is_no_error_and_stays(desk: Desk) -> None:
+    account = await desk.hospital.account()
+    desk.gateway.trouble = "fails-after"
+    id_ = body(await desk.ask(account))["id"]
+    url, wrong = f"Account/{account['id']}", {**account, "status": "entered-in-error"}
+    refused = [await desk.hospital.http.put(url, json=wrong), await desk.hospital.http.delete(url)]
+    codes = [answer.json()["issue"][0]["details"]["coding"][0]["code"] for answer in refused]
+    assert ([answer.status_code for answer in refused], codes) == (
+        [409, 409],
+        ["gateway-payment-unresolved", "still-referenced"],
+    )
+    desk.gateway.trouble = ""
+    assert body(await desk.rest.post(f"gateway-payments/{id_}/resolve"))["status"] == "captured"
+    await desk.is_right(account, 5000)
+
+
 async def test_an_account_that_is_not_there_is_not_charged(desk: Desk) -> None:
     answer = await desk.ask({"id": "none"})
     assert (answer.status_code, problem_codes(answer), desk.gateway.bodies) == (404, ["not-found"], [])
