@@ -43,7 +43,7 @@ class TestGateway:
         if sent["id"] not in self.payments:
             self._keep(sent)
         if self.trouble == "silent-after":
-            await asyncio.sleep(1)
+            await asyncio.sleep(3)
         if self.trouble == "fails-after":
             return Response(status_code=500)
         if self.trouble == "nonsense":

@@ -81,7 +81,7 @@ async def desk(database: DatabaseAccess, tmp_path: Path) -> AsyncIterator[Desk]:
     secret = tmp_path / "secret"
     secret.write_text(f"{SECRET}\n")
     async with gateway() as double:
-        settings = {"gateway_url": double.url, "gateway_secret_file": secret, "gateway_timeout_seconds": 0.5}
+        settings = {"gateway_url": double.url, "gateway_secret_file": secret, "gateway_timeout_seconds": 1.5}
         async with (
             serving(database, tmp_path / "data", **settings) as server,
             hospital_of(server) as hospital,
@@ -157,7 +157,7 @@ async def test_a_server_resolves_by_itself_at_each_interval(database: DatabaseAc
     secret = tmp_path / "secret"
     secret.write_text(SECRET)
     async with gateway() as double:
-        settings = {"gateway_url": double.url, "gateway_secret_file": secret, "gateway_timeout_seconds": 0.5}
+        settings = {"gateway_url": double.url, "gateway_secret_file": secret, "gateway_timeout_seconds": 1.5}
         settings |= {
             "gateway_interval_seconds": 0.3,
             "worker_database_url": database.worker,
