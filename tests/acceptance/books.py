@@ -76,8 +76,8 @@ class Request:
             changes = [[type_, id_, 0, status] for type_, id_, status in made]
             return {"changes": changes, "content": [None] * len(made), "replayed": False}
         if self.operation in plan_requests.OPERATIONS:
-            made = await plan_requests.perform_plan(tx, context, self.operation, self.type_or_id, content)
-            return {"changes": [[made[0], made[1], 0, made[2]]], "content": [None], "replayed": False}
+            type_, id_, status = await plan_requests.perform_plan(tx, context, self.operation, self.type_or_id, content)
+            return {"changes": [[type_, id_, 0, status]], "content": [None], "replayed": False}
         match self.operation:
             case "create":
                 return _answer(await create_resource(tx, context, resource_type, content))
