@@ -99,7 +99,7 @@ def allocate(
     invoice = payable.invoice
     assert invoice.account_id is not None
     assert invoice.date is not None
-    effective = max(on, date_of(invoice.date, context.tenant.timezone), payable.since or on)
+    effective = tx.accounting_date(max(on, date_of(invoice.date, context.tenant.timezone), payable.since or on))
     journal.append(
         tx,
         allocated_entry(

@@ -22,12 +22,14 @@ from billing.check import (
     journal,
     payment_plans,
     payments,
+    periods,
     prices,
     seals,
     subscriptions,
     taxes,
     versions,
 )
+from billing.check.booking import Calendar
 from billing.check.corruption import Corruption
 from billing.check.finding import DATABASE, Finding, Findings, apply
 from billing.check.progress import Progress
@@ -44,6 +46,7 @@ from storage import (
     check_invoices,
     check_journal,
     check_payments,
+    check_periods,
     check_prices,
     check_rows,
     check_tenants,
@@ -71,6 +74,7 @@ _RULES = (
     *subscriptions.RULES,
     *seals.RULES,
     *control_totals.RULES,
+    *periods.RULES,
 )
 
 
@@ -163,6 +167,7 @@ async def _check_bookings(
     credited = await check_invoices.credited_of(snapshot, tenant.id, ids) if resource_type == "Invoice" else {}
     is_payment = resource_type == "PaymentReconciliation"
     allocated = await check_payments.allocated(snapshot, tenant.id, ids) if is_payment else {}
+    open_days = await check_periods.first_open_days(snapshot, tenant.id) if is_payment else {}
     for record in records:
         own = entries.get(record.id, [])
         match record:
@@ -176,6 +181,8 @@ async def _check_bookings(
                 invoices.check_invoice(findings, record, own, open_of.get(record.id, 0), tenant)
                 credit_notes.check_credits(findings, record, credited.get(record.id, []))
             case PaymentReconciliation():
-                payments.check_payment(findings, record, own, allocated.get(record.id, {}), tenant.timezone)
+                payments.check_payment(
+                    findings, record, own, allocated.get(record.id, {}), Calendar(tenant.timezone, open_days)
+                )
             case PaymentNotice():
                 payments.check_notice(findings, record, own)

@@ -6,12 +6,13 @@ from billing.context import Context
 from ledger.cash_session import CashSession, over_short_entry
 from ledger.errors import conflict, not_found, rule_broken
 from ledger.money import Money
-from storage import cash_sessions, journal
+from storage import cash_sessions, journal, posting_periods
 from storage.transaction import Transaction
 
 
 async def close_cash_session(tx: Transaction, context: Context, session_id: str, *, declared: Money) -> CashSession:
     """`declared`: what was counted in the drawer. It waits for whoever takes cash in the session at the moment."""
+    posting_periods.hold(tx)
     await tx.read_clock()
     session = await cash_sessions.lock(tx, session_id)
     if session is None:

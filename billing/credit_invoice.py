@@ -38,6 +38,7 @@ from ledger.invoice_issue import Shares, payers_of
 from ledger.invoice_totals import Sums
 from ledger.money import Money, apportion
 from ledger.payment import ALLOCATED, allocated_by
+from ledger.posting_period import why_refused
 from mappers import mapper_for
 from mappers.extensions import CREDIT_NOTE_NUMBER_SYSTEM, PAYER_SHARE
 from storage import credited_lines, invoiced_charges, journal, number_series
@@ -92,7 +93,7 @@ async def credit(
     assert against in AGAINST, against
     invoice, previous = await locked_invoice(tx, invoice_id)
     _refuse_state(invoice)
-    on = _credit_date(context, invoice, on, context.today(tx.now))
+    on = _credit_date(tx, context, invoice, on)
     currency = invoice.settlement_currency or ""
     values, credited = line_values(invoice, currency), await credited_lines.of_invoice(tx, invoice.id)
     if rebill:
@@ -144,9 +145,12 @@ def _refuse_state(invoice: Invoice) -> None:
         raise conflict("invalid-state", text, "Invoice.status")
 
 
-def _credit_date(context: Context, invoice: Invoice, on: date | None, today: date) -> date:
+def _credit_date(tx: Transaction, context: Context, invoice: Invoice, on: date | None) -> date:
+    today = context.today(tx.now)
     if on is not None and on > today:
         raise rule_broken("date-in-future", f"Today is {today}.", parameter_place("date"))
+    if (on or today) < tx.first_open_day:
+        raise rule_broken("period-closed", why_refused(tx.first_open_day), parameter_place("date"))
     assert invoice.date is not None
     return max(on or today, date_of(invoice.date, context.tenant.timezone))
 

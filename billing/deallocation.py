@@ -154,7 +154,7 @@ def _book(
 ) -> None:
     for (standing, allocated), parts in undone:
         entry_id, entry = standing
-        effective = max(on or context.today(tx.now), entry.effective_at)
+        effective = tx.accounting_date(max(on or context.today(tx.now), entry.effective_at))
         journal.append(tx, reversal(entry, entry_id, effective_at=effective, kind=DEALLOCATED, reason=reason))
         if kept := allocated.without(parts):
             journal.append(

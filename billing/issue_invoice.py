@@ -27,6 +27,7 @@ from ledger.invoice_completion import shown
 from ledger.invoice_issue import issue_entry, settle, share_problems, shares_of
 from ledger.invoice_problems import problems_of
 from ledger.invoice_totals import InvoiceTotals, totals_of
+from ledger.posting_period import why_refused
 from ledger.resource import DecimalMoney
 from mappers.extensions import CREDIT_NOTE, INVOICE_DUE_DATE, INVOICE_NUMBER_SYSTEM, INVOICE_TYPE_SYSTEM, PAYER_SHARE
 from storage import journal, number_series
@@ -68,7 +69,7 @@ async def issue(
     totals = totals_of(invoice, currency)
     _refuse(
         [
-            *_date_problems(context, invoice, charges.values(), issued_on, today),
+            *_date_problems(context, invoice, charges.values(), issued_on, today, tx.first_open_day),
             *_account_problems(invoice, balance, totals),
             *problems_of(invoice, charges, currency),
         ]
@@ -110,9 +111,17 @@ def _kept_or_shown(stated: DecimalMoney, computed: int, currency: str) -> Decima
 
 
 def _date_problems(
-    context: Context, invoice: Invoice, charges: Iterable[ChargeItem], issued_on: date, today: date
+    context: Context,
+    invoice: Invoice,
+    charges: Iterable[ChargeItem],
+    issued_on: date,
+    today: date,
+    first_open: date,
 ) -> list[Problem]:
     problems = []
+    if issued_on < first_open:
+        # Its date is what its number, its taxes and its due date go by: it is not moved as the date of an entry is.
+        problems.append(_broken("period-closed", why_refused(first_open), "Invoice.date"))
     if issued_on > today:
         text = f"Today is {today}; an invoice is not issued ahead."
         problems.append(_broken("date-in-future", text, "Invoice.date"))

@@ -59,7 +59,7 @@ async def transfer_money(
         raise rule_broken("not-unapplied", text, "/amount" if amount is not None else "/payment")
     taken = _taken(free, wanted)
     since = await journal.free_since(tx, payment_id)
-    on = max(context.today(tx.now), *(since[account_id, None] for account_id in taken))
+    on = tx.accounting_date(max(context.today(tx.now), *(since[account_id, None] for account_id in taken)))
     entry = transferred_entry(
         payment_id,
         {Owner(account_id): part for account_id, part in taken.items()},

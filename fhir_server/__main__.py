@@ -13,6 +13,7 @@ from fhir_server.commands.clients import clients
 from fhir_server.commands.codes import codes
 from fhir_server.commands.migrate import migrate
 from fhir_server.commands.payment_plans import payment_plans
+from fhir_server.commands.periods import periods
 from fhir_server.commands.price_lists import price_lists
 from fhir_server.commands.restore import restore
 from fhir_server.commands.rotate_key import rotate_key
@@ -44,6 +45,7 @@ cli.add_typer(codes, name="codes")
 cli.add_typer(clients, name="clients")
 cli.command("rotate-key")(rotate_key)
 cli.add_typer(tax_rules, name="tax-rules")
+cli.add_typer(periods, name="periods")
 cli.command()(check)
 cli.command()(seal)
 cli.command()(sbom)

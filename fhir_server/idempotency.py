@@ -18,12 +18,14 @@ import msgspec
 
 from billing.context import Context
 from billing.idempotency import StoredAnswer, find_or_begin, remember
+from fhir_server.authorization.token import AccessToken
 from fhir_server.responses import Answer
 from ledger.errors import invalid
 from mappers.r4.json_text import canonical
 from storage.transaction import Transaction
 
 HEADER = "Idempotency-Key"
+CLOSES_PERIODS = "billing:period:close"
 ENTRY_KEY_MAX = 240
 """A longer key of a Bundle would not leave room for the place of an entry."""
 
@@ -35,6 +37,7 @@ class KeyedRequest(Protocol):
     url: str
     document: dict[str, Any] | None
     idempotency_key: str | None
+    token: AccessToken
 
     @property
     def context(self) -> Context: ...
@@ -86,6 +89,7 @@ async def once(
     tx: Transaction, request: KeyedRequest, request_hash: str, writing: Callable[[Transaction], Awaitable[Answer]]
 ) -> Answer:
     """Carry out a request, unless it was carried out before under its key: then the answer it had."""
+    tx.posts_into_soft_closed = request.token.scopes.allow_business(CLOSES_PERIODS)
     key = request.idempotency_key
     if key is None:
         return await writing(tx)

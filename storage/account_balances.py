@@ -7,6 +7,7 @@ from datetime import UTC
 from functools import partial
 
 from ledger.account import Account, AccountBalance
+from storage import posting_periods
 from storage.array_insert import ArrayInsert
 from storage.pipeline import Statement
 from storage.tables import account_balance
@@ -37,9 +38,11 @@ _DELETE = Statement("DELETE FROM billing.account_balance WHERE tenant_id = $1 AN
 async def lock(tx: Transaction, account_ids: Iterable[str]) -> dict[str, AccountBalance]:
     """Lock accounts and read their balances; those that do not exist are not in the answer.
 
-    All accounts of a transaction are locked by one statement, before any row, in the order of their ids. Where it turns
-    out that one more is needed, `Database.run` begins again and locks them all at first: nobody waits for a deadlock.
+    The posting periods are held before, for what is locked is posted to. All accounts of a transaction are locked by
+    one statement, before any row, in the order of their ids. Where it turns out that one more is needed,
+    `Database.run` begins again and locks them all at first: nobody waits for a deadlock.
     """
+    posting_periods.hold(tx)
     wanted = set(account_ids)
     missing = wanted - tx.balances.keys() - tx.accounts_locked
     if missing and tx.holds_locks:
@@ -68,6 +71,8 @@ async def lock(tx: Transaction, account_ids: Iterable[str]) -> dict[str, Account
             )
             tx.see_clock(row[10])
     await tx.read_clock()
+    if tx.posting_days is None:
+        await tx.flush()
     return {account_id: tx.balances[account_id] for account_id in wanted if account_id in tx.balances}
 
 

@@ -26,6 +26,7 @@ APPEND_ONLY = (
     *("refund", "adjustment", "adjustment_part", "decision"),
     "cash_movement",
     *("payment_plan", "payment_plan_instalment", "payment_plan_invoice", "payment_plan_event"),
+    *("posting_period_change", "closing_balance"),
 )
 
 NATIONAL = ("price_list", "price_list_version", "price", "price_rule", "tax_rule", "charge_code")
@@ -93,6 +94,7 @@ _TRIGGER_MISSING = Statement(
     " ('price', 'price_is_of_new_version', 'price_is_of_new_version', 4),"
     " ('price_rule', 'price_is_of_new_version', 'price_is_of_new_version', 4),"
     " ('price_list_version', 'price_list_version_stays', 'price_list_version_stays', 19),"
+    " ('posting_period_change', 'posting_period_change_follows', 'posting_period_change_follows', 7),"
     " ('tax_rule', 'tax_rule_stays', 'tax_rule_stays', 19))"
     " AS w(name, trigger, function, type) WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_trigger AS g"
     " JOIN pg_catalog.pg_proc AS f ON f.oid = g.tgfoid AND f.pronamespace = 'billing'::regnamespace"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, datetime
 from typing import NamedTuple
 
 from ledger.journal import Posting
@@ -155,7 +155,7 @@ REVERSAL_INEXACT = sql(
 
 # All entries of some sources but the reversals, oldest first, a row a line.
 _ENTRIES_OF = Statement(
-    "SELECT e.source_id, e.entry_id::text, e.kind, e.effective_at, e.service_date,"
+    "SELECT e.source_id, e.entry_id::text, e.kind, e.effective_at, e.service_date, e.recorded_at,"
     " EXISTS (SELECT FROM billing.journal_entry AS r"
     " WHERE r.tenant_id = e.tenant_id AND r.reverses_entry_id = e.entry_id),"
     " p.currency, p.ledger_account, p.amount_minor, p.account_id, p.invoice_id, p.charge_item_id, p.payment_id,"
@@ -187,6 +187,7 @@ class BookedEntry(NamedTuple):
     kind: str
     effective_at: date
     service_date: date | None
+    recorded_at: datetime
     is_reversed: bool
     currency: str
     postings: list[Posting]
@@ -200,6 +201,6 @@ async def entries_of(
     for row in await snapshot.rows(_ENTRIES_OF, tenant_id, source_type, list(source_ids)):
         of_source = found.setdefault(row[0], {})
         if row[1] not in of_source:
-            of_source[row[1]] = BookedEntry(row[1], row[2], row[3], row[4], row[5], row[6], [])
-        of_source[row[1]].postings.append(Posting(*row[7:]))
+            of_source[row[1]] = BookedEntry(row[1], row[2], row[3], row[4], row[5], row[6], row[7], [])
+        of_source[row[1]].postings.append(Posting(*row[8:]))
     return {source_id: list(entries.values()) for source_id, entries in found.items()}

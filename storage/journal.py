@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date, datetime
 from typing import LiteralString, NamedTuple
 
@@ -131,8 +132,10 @@ class PaymentHolding(NamedTuple):
 def append(tx: Transaction, entry: JournalEntry) -> str:
     """Add an entry and change the balances of the accounts that it touches, all of which are locked; its id.
 
-    Each entry of an account is recorded later than the one before, whatever the clocks say.
+    This is the one place where entries are dated: what is of a closed period counts on the first open day. Each entry
+    of an account is recorded later than the one before, whatever the clocks say.
     """
+    entry = replace(entry, effective_at=tx.accounting_date(entry.effective_at))
     changes = balance_changes(entry.postings)
     touched = {line.account_id for line in entry.postings if line.account_id is not None}
     recorded_at = tx.next_instant()

@@ -33,6 +33,12 @@ _OF_CONSTRAINT: dict[str, tuple[Category, str, str]] = {
         "not-unapplied",
         "There is not that much unapplied money on the account.",
     ),
+    # The ledger dates entries so that this never happens.
+    "posting_in_open_period": (
+        Category.CONFLICT,
+        "period-closed",
+        "The period was closed meanwhile; try again.",
+    ),
     "invoice_not_over_settled_check": (
         Category.RULE_BROKEN,
         "over-allocated",

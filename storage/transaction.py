@@ -11,7 +11,7 @@ import asyncio
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager, suppress
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from weakref import WeakKeyDictionary
 
@@ -21,6 +21,7 @@ from psycopg_pool import AsyncConnectionPool
 
 from ledger.account import AccountBalance
 from ledger.errors import Category, Refusal, refuse
+from ledger.posting_period import PostingDays
 from storage.array_insert import ArrayInsert
 from storage.check_snapshot import Snapshot
 from storage.pipeline import Pipeline, Row, Statement, prepare_connection
@@ -51,6 +52,7 @@ _TRANSIENT = (errors.SerializationFailure, errors.DeadlockDetected)
 _ATTEMPTS = 8
 
 _MICROSECOND = timedelta(microseconds=1)
+_NO_MOMENT = datetime.min.replace(tzinfo=UTC)
 
 # Is told what a transaction is about to send, and says how many of these statements still reach PostgreSQL before the
 # connection is lost, as it is when this process is killed there; None: nothing happens. Only tests set one.
@@ -106,6 +108,11 @@ class Transaction:
         self.holds_locks = False
         self.tells_subscribers = False
         """Something was queued for the subscriptions."""
+        self.holds_periods = False
+        self.posting_days: PostingDays | None = None
+        """Up to which day the books are closed; known once `storage.posting_periods` holds the periods."""
+        self.posts_into_soft_closed = False
+        """Who acts may close periods, and so may correct those that are soft-closed."""
         self.balances: dict[str, AccountBalance] = {}
         self.changed_balances: set[str] = set()
         self.cash_sessions: dict[tuple[str, str], str] = {}
@@ -126,6 +133,7 @@ class Transaction:
         self._takers: list[tuple[int, Callable[[list[Row]], None]]] = []
         self._added: dict[ArrayInsert, list[Sequence[Any]]] = {}
         self._now: datetime | None = None
+        self._earliest = _NO_MOMENT
         self._failpoint = failpoint
         self._before_end: list[Callable[[], None]] = []
 
@@ -134,6 +142,16 @@ class Transaction:
         """The database's clock, read once the locks were held: after the first lock of accounts, or `read_clock`."""
         assert self._now is not None, "lock or read the clock first"
         return self._now
+
+    @property
+    def first_open_day(self) -> date:
+        """The first day on which this transaction may post."""
+        assert self.posting_days is not None, "hold the posting periods first"
+        return self.posting_days.first_open(into_soft_closed=self.posts_into_soft_closed)
+
+    def accounting_date(self, day: date) -> date:
+        """The day on which what is of a day counts in the books: the later of it and the first open day."""
+        return max(day, self.first_open_day)
 
     def next_instant(self, after: datetime | None = None) -> datetime:
         """A moment that no other change of this transaction has, later than `after` even if a clock was set back."""
@@ -145,8 +163,14 @@ class Transaction:
             self.see_clock((await self.fetch(_CLOCK, self.tenant_id))[0][0])
         return self.now
 
+    def record_after(self, moment: datetime) -> None:
+        """Have all that is recorded be later than a moment, even if a clock was set back."""
+        self._earliest = max(self._earliest, moment.astimezone(UTC) + _MICROSECOND)
+        if self._now is not None:
+            self.see_clock(self._earliest)
+
     def see_clock(self, clock: datetime) -> None:
-        clock = clock.astimezone(UTC)
+        clock = max(clock.astimezone(UTC), self._earliest)
         self._now = clock if self._now is None else max(self._now, clock)
 
     def send(self, statement: Statement, *parameters: Any) -> None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
-from datetime import date, timedelta
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime, timedelta
+from typing import NamedTuple
 
 from ledger.dates import date_of
 from ledger.journal import Posting
@@ -20,6 +21,25 @@ def says(entry: BookedEntry, postings: Sequence[Posting], currency: str) -> bool
 
 def standing(entries: Sequence[BookedEntry], kind: str) -> list[BookedEntry]:
     return [entry for entry in entries if entry.kind == kind and not entry.is_reversed]
+
+
+class Calendar(NamedTuple):
+    """How a tenant's days become accounting dates: its time zone, and the days that were the first open ones, each with
+    the moment from which it was.
+    """
+
+    timezone: str
+    open_days: Mapping[date, datetime]
+
+    def has_moved(self, written: str | None, entry: BookedEntry) -> bool:
+        """Whether what a resource says of a day was booked later, on what then was the first open day."""
+        since = self.open_days.get(entry.effective_at)
+        return (
+            written is not None
+            and since is not None
+            and since < entry.recorded_at
+            and date_of(written, self.timezone) < entry.effective_at
+        )
 
 
 def is_day_of(written: str | None, booked: date | None, timezone: str) -> bool:

@@ -21,6 +21,11 @@ class Corruption(StrEnum):
     REVERSAL_WRONG = "reversal-wrong"
     REVERSAL_INEXACT = "reversal-inexact"
     REVERSED_TWICE = "reversed-twice"
+    # Posting periods
+    ENTRY_IN_CLOSED_PERIOD = "entry-in-closed-period"
+    ENTRY_DATE_WRONG = "entry-date-wrong"
+    CLOSING_BALANCE_DIFFERS = "closing-balance-differs"
+    PERIOD_CHANGE_WRONG = "period-change-wrong"
     # Balances of accounts
     BALANCE_STALE = "balance-stale"
     BALANCE_MISSING = "balance-missing"

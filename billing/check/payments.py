@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from billing.check.booking import is_day_of, says, standing
+from billing.check.booking import Calendar, is_day_of, says, standing
 from billing.check.corruption import Corruption
 from billing.check.finding import Findings, Rule
 from billing.note_payment import clears
@@ -50,7 +50,7 @@ def check_payment(
     payment: PaymentReconciliation,
     entries: Sequence[BookedEntry],
     allocated: Mapping[str | None, int],
-    timezone: str,
+    calendar: Calendar,
 ) -> None:
     """`allocated`: invoice -> what the journal has put to it of this payment."""
     place = f"PaymentReconciliation/{payment.id}"
@@ -67,7 +67,7 @@ def check_payment(
         findings.add(Corruption.PAYMENT_BOOKING_UNDUE, place, message)
     elif len(received) < expected:
         findings.add(Corruption.PAYMENT_BOOKING_MISSING, place, "the money is there, and no receipt is booked")
-    elif received and not _is_receipt_of(received[0], payment, timezone):
+    elif received and not _is_receipt_of(received[0], payment, calendar):
         message = f"JournalEntry/{received[0].entry_id} is not what the payment says"
         findings.add(Corruption.PAYMENT_BOOKING_DIFFERS, place, message)
     payers = {
@@ -89,14 +89,17 @@ def check_payment(
         findings.add(Corruption.PAYMENT_ALLOCATIONS_DIFFER, place, message)
 
 
-def _is_receipt_of(entry: BookedEntry, payment: PaymentReconciliation, timezone: str) -> bool:
+def _is_receipt_of(entry: BookedEntry, payment: PaymentReconciliation, calendar: Calendar) -> bool:
     assets = [line for line in entry.postings if line.ledger_account in _ASSETS]
     return (
         [(line.ledger_account, line.amount_minor) for line in assets]
         == [(ASSET_OF_METHOD.get(payment.method or "bank-transfer"), payment.payment_amount.minor_units)]
         and entry.currency == payment.payment_amount.currency
         and all(line.payment_id == payment.id for line in entry.postings)
-        and is_day_of(payment.payment_date, entry.effective_at, timezone)
+        and (
+            is_day_of(payment.payment_date, entry.effective_at, calendar.timezone)
+            or calendar.has_moved(payment.payment_date, entry)
+        )
     )
 
 

@@ -13,6 +13,7 @@ from fhir_server.rest import (
     payment_plans,
     payment_worklists,
     payments,
+    periods,
     price_lists,
     price_quotes,
     provisions,
@@ -49,4 +50,5 @@ ROUTES: tuple[RestRoute, ...] = (
     *charge_worklists.ROUTES,
     *subscriptions.ROUTES,
     *payment_worklists.ROUTES,
+    *periods.ROUTES,
 )

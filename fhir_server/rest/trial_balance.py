@@ -81,13 +81,13 @@ def get_trial_balance(request: RestRequest) -> Reading:
         totals = await trial_balance(
             reader, request.context, on=asked.date, recorded=asked.recorded, facility=asked.facility
         )
-        lines = [_line(total) for total in totals]
+        lines = [line_of(total) for total in totals]
         return answer_of(TrialBalance(date=asked.date, recorded=asked.recorded, facility=asked.facility, items=lines))
 
     return reading
 
 
-def _line(total: LedgerAccountTotal) -> TrialBalanceLine:
+def line_of(total: LedgerAccountTotal) -> TrialBalanceLine:
     def amount(minor_units: int) -> Amount:
         return Amount.of_minor(total.currency, minor_units)
 

@@ -33,6 +33,7 @@ from storage.tables.payment_reconciliation import (
     payment_reconciliation,
     payment_reconciliation_index,
 )
+from storage.tables.posting_period import closing_balance, posting_period_change
 from storage.tables.price_list import charge_price, price, price_list, price_list_version, price_rule
 from storage.tables.request import business_key, idempotency_key, number_series
 from storage.tables.resource_versions import outbox, resource_versions
@@ -63,6 +64,7 @@ __all__ = [
     "charge_item",
     "charge_item_index",
     "charge_price",
+    "closing_balance",
     "control_checkpoint",
     "control_total",
     "credited_line",
@@ -95,6 +97,7 @@ __all__ = [
     "payment_reconciliation_index",
     "planned_invoice",
     "posting",
+    "posting_period_change",
     "price",
     "price_list",
     "price_list_version",

@@ -44,7 +44,7 @@ from mappers.r4.json_text import decode
 from storage.resource_versions import read_latest
 from storage.tables import metadata
 from storage.transaction import Database, Transaction
-from tests.acceptance import approval_requests, plan_requests
+from tests.acceptance import approval_requests, period_requests, plan_requests
 from tests.acceptance.credit_requests import perform_credit
 from tests.acceptance.documents import KEY_SYSTEM, Document
 from tests.acceptance.payment_requests import perform_on_payment
@@ -78,6 +78,9 @@ class Request:
         if self.operation in plan_requests.OPERATIONS:
             type_, id_, status = await plan_requests.perform_plan(tx, context, self.operation, self.type_or_id, content)
             return {"changes": [[type_, id_, 0, status]], "content": [None], "replayed": False}
+        if self.operation in period_requests.OPERATIONS:
+            period = await period_requests.perform_on_period(tx, context, self.operation, resource_id, content)
+            return {"changes": [["Period", period.id, 0, period.status]], "content": [None], "replayed": False}
         match self.operation:
             case "create":
                 return _answer(await create_resource(tx, context, resource_type, content))
@@ -156,6 +159,7 @@ class Books:
 
     database: Database
     context: Context
+    posts_into_soft_closed: bool = False
 
     @classmethod
     async def open(cls, database: Database, **settings: str) -> Books:
@@ -174,6 +178,7 @@ class Books:
         return await self.database.run(self.tenant_id, ACTOR, lambda tx: self._once(tx, request))
 
     async def _once(self, tx: Transaction, request: Request) -> Answer:
+        tx.posts_into_soft_closed = self.posts_into_soft_closed
         if request.key is None:
             return await request.perform(tx, self.context)
         names = (self.context, request.operation, request.key, request.hash)

@@ -9,10 +9,11 @@ resources say.
 from tests.acceptance.reference.approvals import Approvals
 from tests.acceptance.reference.books import BALANCES, Fields, Refused
 from tests.acceptance.reference.gateway import Gateway
+from tests.acceptance.reference.periods import Periods
 from tests.acceptance.reference.plans import Plans
 
 __all__ = ["BALANCES", "Fields", "ReferenceModel", "Refused"]
 
 
-class ReferenceModel(Plans, Approvals, Gateway):
-    """Accounts, charges, invoices, payments, credits, approvals, plans of a tenant, each in a file of `reference/`."""
+class ReferenceModel(Plans, Approvals, Gateway, Periods):
+    """All that a tenant has, each sort of it in a file of `reference/`."""

@@ -481,3 +481,42 @@ async def test_workers_that_hammer_the_same_accounts_break_nothing(
     )
     assert received == [(hammer.received,)]
     await proved()
+
+
+async def test_nothing_lands_in_a_period_after_it_was_closed(
+    books: Books, reader: Reader, proved: Callable[[], Awaitable[None]]
+) -> None:
+    """64 post into days that are being closed under them, while accountants close one after the other."""
+    accounts = [await account(books) for _ in range(8)]
+    first_day, days = dt.date(2026, 1, 1), 6
+
+    async def post(number: int) -> Answer:
+        day = first_day + dt.timedelta(days=number % days)
+        on, price = accounts[number % 8], (100, "AFN")
+        document = documents.charge(PATIENT, account_id=on, price=price, on=day.isoformat())
+        return await books.create(document)
+
+    async def close_all() -> None:
+        for number in range(days):
+            day = first_day + dt.timedelta(days=number)
+            await books.send(Request("soft-close", f"Period/{day}", {"last_day": day}))
+            await books.send(Request("close", f"Period/{day}"))
+
+    for wave in range(3):
+        posting = [post(wave * 64 + number) for number in range(64)]
+        await asyncio.gather(*posting, *([close_all()] if wave == 1 else []))
+    late = reader.rows(
+        "SELECT count(*) FROM billing.journal_entry AS e JOIN billing.posting_period_change AS c"
+        " ON c.tenant_id = e.tenant_id AND c.status = 'closed' AND e.recorded_at > c.changed_at"
+        " AND e.effective_at <= c.last_day WHERE e.tenant_id = %s",
+        books.tenant_id,
+    )
+    changed = reader.rows(
+        "SELECT c.closed_through, c.debit_minor - coalesce(sum(p.amount_minor), 0) FROM billing.closing_balance AS c"
+        " LEFT JOIN billing.posting AS p ON p.tenant_id = c.tenant_id AND p.ledger_account = c.ledger_account"
+        " AND p.effective_at <= c.closed_through WHERE c.tenant_id = %s AND c.ledger_account = 1150"
+        " GROUP BY c.closed_through, c.debit_minor",
+        books.tenant_id,
+    )
+    assert (late, len(changed), {difference for _, difference in changed}) == ([(0,)], days, {0})
+    await proved()

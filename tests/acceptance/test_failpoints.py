@@ -17,6 +17,7 @@ import pytest
 from billing.check_ledger import check_ledger
 from ledger.errors import Category
 from storage.pipeline import Statement
+from storage.posting_periods import read as read_periods
 from storage.transaction import Database
 from tests.acceptance import documents
 from tests.acceptance.books import Books, Reader, Request, Snapshot, id_of, pay
@@ -397,6 +398,30 @@ async def _open_drawer(case: Case) -> tuple[str, str]:
     return id_of(await case.books.send(request)), drawer
 
 
+async def soft_close_period(case: Case) -> Request:
+    return await _soft_closing(case)
+
+
+async def close_period(case: Case) -> Request:
+    period_id = id_of(await case.books.send(await _soft_closing(case)))
+    return Request("close", f"Period/{period_id}", {}, case.key())
+
+
+async def reopen_period(case: Case) -> Request:
+    period_id = id_of(await case.books.send(await _soft_closing(case)))
+    return Request("reopen", f"Period/{period_id}", {}, case.key())
+
+
+async def _soft_closing(case: Case) -> Request:
+    """The next period of a day, after those that cases before this one left; the first one of a tenant is long past."""
+    periods = await read_periods(case.books.database, case.books.tenant_id)
+    left = [period for period in periods[0].shut if period.status == "soft-closed"]
+    for period in left:
+        await case.books.send(Request("close", f"Period/{period.id}", {}, case.key()))
+    day = periods[0].shut[-1].last_day + dt.timedelta(days=1) if periods[0].shut else dt.date(2020, 1, 1)
+    return Request("soft-close", f"Period/{day}", {"last_day": day}, case.key())
+
+
 async def delete_notice(case: Case) -> Request:
     document = documents.notice(await case.payment(), 700, "AFN", payment_status="paid")
     return Request("delete", f"PaymentNotice/{id_of(await case.books.create(document))}", {}, case.key())
@@ -446,6 +471,9 @@ COMMANDS: tuple[Callable[[Case], Awaitable[Request]], ...] = (
     open_drawer,
     close_drawer,
     pay_into_a_drawer,
+    soft_close_period,
+    close_period,
+    reopen_period,
     delete_notice,
 )
 

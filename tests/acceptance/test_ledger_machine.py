@@ -43,6 +43,7 @@ from tests.acceptance.fields import (
 )
 from tests.acceptance.gateway_steps import GatewaySteps
 from tests.acceptance.payment_steps import PaymentSteps
+from tests.acceptance.period_steps import PeriodSteps
 from tests.acceptance.plan_steps import PlanSteps
 from tests.acceptance.price_steps import PriceSteps
 from tests.acceptance.reference.cash import CASHIER, MAIN
@@ -72,10 +73,13 @@ REQUESTS = (
     *("credit", "credit", "credit_charge"),
     *("open_drawer", "close_drawer", "ask_gateway", "ask_gateway", "hear_of_gateway"),
     *("plan", "plan", "cancel_plan", "note_default", "ask_for_aging"),
+    *("change_period", "change_period"),
 )
 
 
-class LedgerMachine(PlanSteps, ApprovalSteps, PaymentSteps, PriceSteps, CreditSteps, CashSteps, GatewaySteps):
+class LedgerMachine(
+    PlanSteps, ApprovalSteps, PaymentSteps, PriceSteps, CreditSteps, CashSteps, GatewaySteps, PeriodSteps
+):
     """One example is the life of one tenant."""
 
     @initialize(

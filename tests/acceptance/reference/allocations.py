@@ -36,7 +36,7 @@ class Allocations(Cash):
         order = [payer, None] if payer is not None else [None]
         parts = [(part, invoice["paid"].get(part, 0) - before.get(part, 0)) for part in order]
         if paid:
-            effective = max(on, date.fromisoformat(invoice["on"]), invoice.get("since", on))
+            effective = self.counts_on(max(on, date.fromisoformat(invoice["on"]), invoice.get("since", on)))
             self._keep_allocation(payment_id, invoice_id, payer, [each for each in parts if each[1]], effective)
         return paid
 
@@ -62,7 +62,7 @@ class Allocations(Cash):
 
     def _undo(self, allocation: Fields, undone: dict[str | None, int]) -> None:
         """Undo parts of an allocation: reverse it, and put what remains anew."""
-        on = max(self.today, allocation["on"])
+        on = self.counts_on(max(self.today, allocation["on"]))
         invoice, payment = self.invoices[allocation["invoice"]], self.payments[allocation["payment"]]
         for part, amount in undone.items():
             invoice["paid"][part] -= amount
@@ -114,7 +114,7 @@ class Allocations(Cash):
 
     def _remit(self, payment_id: str, kind: str, invoice_id: str, amount: int, payer: str, on: date) -> None:
         invoice = self.invoices[invoice_id]
-        effective = max(on, date.fromisoformat(invoice["on"]), invoice.get("since", on))
+        effective = self.counts_on(max(on, date.fromisoformat(invoice["on"]), invoice.get("since", on)))
         said = {"payment": payment_id, "invoice": invoice_id, "kind": kind, "amount": amount, "payer": payer}
         self._say(said, 1, effective)
         self.remitted.append(said)

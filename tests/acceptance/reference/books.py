@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 Fields = dict[str, Any]
@@ -57,12 +57,26 @@ class Books:
         self.ledger: defaultdict[tuple[int, str], int] = defaultdict(int)
         self.booked: list[tuple[str, str, int, date]] = []
         self.came: dict[tuple[str, str], tuple[date, int]] = {}
+        self.posted: list[tuple[int, str, int, date]] = []
+        self.periods: list[Fields] = []
+        self.into_soft_closed = False
+
+    @property
+    def first_open_day(self) -> date:
+        """The first day of the first period that is open to who acts."""
+        shut = [period["last_day"] for period in self.periods if period["closed"] or not self.into_soft_closed]
+        return max(shut) + timedelta(days=1) if shut else date.min
+
+    def counts_on(self, day: date) -> date:
+        return max(day, self.first_open_day)
 
     def book(self, on: date, currency: str, *lines: tuple[int, int, str | None], payment: str | None = None) -> None:
         """Lines of (ledger account, debit or negative credit, patient account). `payment`: whose money it is."""
         assert sum(amount for _, amount, _ in lines) == 0, lines
+        on = self.counts_on(on)
         for code, amount, account in lines:
             self.ledger[code, currency] += amount
+            self.posted.append((code, currency, amount, on))
             if account is not None and code in BALANCES and amount:
                 signed = amount if code in OWED_TO_US else -amount
                 self.booked.append((account, BALANCES[code], signed, on))

@@ -28,6 +28,7 @@ class Charges(Prices):
             "discount": 0,
             "exemption": 0,
             "posted": None,
+            "booked_on": None,
             "ever_posted": False,
             "ever_billed": False,
         }
@@ -175,11 +176,19 @@ class Charges(Prices):
 
     def _post_charge(self, id_: str, charge: Fields) -> None:
         before, after = charge["posted"], self._posting(charge)
+        booked_on = charge["booked_on"]
         if before != after:
             for posting, sign in ((before, -1), (after, 1)):
                 if posting:
                     account, currency, amount, day, _, discount, exemption = posting
+                    # What is taken back counts on the day on which it counted.
+                    day = booked_on = self.counts_on(booked_on if sign < 0 else day)
                     reductions = ((4110, sign * discount, None), (4120, sign * exemption, None))
                     gross = amount + discount + exemption
                     self.book(day, currency, (1150, sign * amount, account), (4000, -sign * gross, None), *reductions)
-        self.charges[id_] = {**charge, "posted": after, "ever_posted": charge["ever_posted"] or after is not None}
+        self.charges[id_] = {
+            **charge,
+            "posted": after,
+            "booked_on": booked_on,
+            "ever_posted": charge["ever_posted"] or after is not None,
+        }

@@ -248,6 +248,7 @@ class Invoices(Charges):
         bases = [[c["amount"] or 0 for c in line["components"] if c["kind"] == "base"] for line in lines]
         refuse_if(
             date_in_future=on > self.today,
+            period_closed=on < self.first_open_day,
             issued_before_charge=any(c["on"] is not None and date.fromisoformat(c["on"]) > on for c, _ in charges),
             account_required=invoice["account"] is None,
             account_not_active=account["status"] == "entered-in-error"

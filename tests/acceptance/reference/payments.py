@@ -74,7 +74,7 @@ class Payments(Allocations):
             "drawer": self.sessions[session]["drawer"] if session is not None else drawer or MAIN,
             "rounded": cash - amount,
             "rest": {account_id if payer is None else payer: left},
-            "since": {account_id if payer is None else payer: on},
+            "since": {account_id if payer is None else payer: self.counts_on(on)},
         }
         self.notices[notice_id] = {
             "payment": payment_id, "amount": amount, "currency": currency, "status": "active",
@@ -280,7 +280,7 @@ class Payments(Allocations):
             "drawer": MAIN if session is None else self.sessions[session]["drawer"],
             "rounded": 0,
             "rest": rest,
-            "since": dict.fromkeys(rest, on),
+            "since": dict.fromkeys(rest, self.counts_on(on)),
         }
         if posts and fields["reference"]:
             self.receipts[fields["reference"]] = (id_, fields)

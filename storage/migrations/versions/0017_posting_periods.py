@@ -1,0 +1,12 @@
+"""Posting periods: their changes, and the closing trial balances."""
+
+from __future__ import annotations
+
+from storage.migrations.sql_file import run
+
+revision = "0017"
+down_revision = "0016"
+
+
+def upgrade() -> None:
+    run(__file__)
