@@ -28,7 +28,7 @@ BUSINESS_SCOPES = {
     "billing:adjustment:approve": "approve or reject adjustments that others requested",
     "billing:plan:write": "make and cancel payment plans",
     "billing:price:write": "write price lists and tax rules",
-    "billing:period:close": "close and open accounting periods",
+    "billing:period:close": "soft-close, close and reopen posting periods, and post into soft-closed ones",
     "billing:check:read": "run the proof of the books and read its findings",
     "billing:subscription:operate": "look at and mend deliveries of Subscriptions",
     "billing:tenant:admin": "read and change the tenant's own settings; for operators, the registry of tenants",

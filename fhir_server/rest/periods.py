@@ -28,7 +28,7 @@ _READERS = (SCOPE, "billing:check:read")
 
 
 class SoftCloseRequest(Document):
-    model_config = ConfigDict(json_schema_extra={"examples": [{}, {"last_day": "2026-10-22"}]})
+    model_config = ConfigDict(json_schema_extra={"examples": [{"last_day": "2026-10-31"}, {}]})
 
     last_day: Annotated[Day | None, Field(description="When it ends; with its month, where nothing is said.")] = None
 

@@ -25,6 +25,9 @@ to make this page: these are the lines that the journal has, in AFN, and a test 
 
 Revenue is booked when a charge is captured, on the day of the service. Issuing an invoice moves what is unbilled to
 what is billed, and owes the tax. Money is always received first, on whoever's behalf, and then put to invoices.
+
+Each entry counts on the day of the service, of the money or of the reversal - or, where that day is in a closed
+[posting period](periods.md), on the first day that is open. Nothing is posted into a closed one, reversals included.
 """
 
 
