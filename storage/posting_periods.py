@@ -23,7 +23,7 @@ from storage.transaction import Reader, Transaction
 _INSERT_CHANGE = ArrayInsert(posting_period_change, 960)
 _INSERT_BALANCE = ArrayInsert(closing_balance, 961)
 
-# The guard in the database (migration 0018) takes the same lock.
+# The guard in the database (migration 0019) takes the same lock.
 _SHARE = Statement("SELECT pg_advisory_xact_lock_shared(hashtextextended('posting period ' || $1, 0))")
 _LOCK = Statement("SELECT pg_advisory_xact_lock(hashtextextended('posting period ' || $1, 0))")
 # A statement of its own, because it sees what was committed while the lock was waited for.
