@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import csv
 from decimal import Decimal
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from ledger.card_numbers import holds_card_number
 from ledger.errors import Refusal
 from ledger.price_list import RULE_KINDS, Price, PriceRule
 from mappers.price_list_csv import read_csv, write_csv
@@ -46,7 +48,10 @@ by_amount = st.builds(
 
 @given(st.lists(prices, max_size=5), st.lists(by_percent | by_amount, max_size=5))
 def test_what_is_written_is_read_the_same(some: list[Price], rules: list[PriceRule]) -> None:
-    assert read_csv(write_csv(some, rules)) == (some, rules)
+    written = write_csv(some, rules)
+    # A price of quadrillions may read like a card number, and is refused as one.
+    assume(not any(holds_card_number(cell) for cells in csv.reader(written.splitlines()) for cell in cells))
+    assert read_csv(written) == (some, rules)
 
 
 def test_columns_stand_in_any_order_and_those_not_needed_are_left_out() -> None:
