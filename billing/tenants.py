@@ -158,6 +158,20 @@ async def replace_settings(
     return dict(settings)
 
 
+async def change_settings(
+    tx: Transaction, changes: Mapping[str, str | None], *, versions_required: Collection[int] | None
+) -> dict[str, str]:
+    """The same of some settings; None sets one to its default. The others stay."""
+    _refuse_settings({key: _default_of(key) for key, value in changes.items() if value is None})
+    current = await tenants.lock_settings(tx)
+    changed = {key: value for key, value in (current | dict(changes)).items() if value is not None}
+    return await replace_settings(tx, changed, versions_required=versions_required)
+
+
+def _default_of(key: str) -> str:
+    return DEFAULT_SETTINGS.get(key) or SETTINGS_BY_CURRENCY.get(key.partition(".")[0], "")
+
+
 def _version_mismatch(what: str) -> Refusal:
     message = f"{what} not what If-Match says any more; read again, and change that."
     return refuse(Category.PRECONDITION, "version-mismatch", message)

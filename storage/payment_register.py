@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import NamedTuple
+from typing import LiteralString, NamedTuple
 
+from storage.filtered_list import filtered
 from storage.pipeline import Statement
 from storage.transaction import Reader
 
-_ROW = (
+_ROW: LiteralString = (
     "SELECT p.id, p.status, p.outcome, p.payment_account_id, p.payment_issuer, p.method, p.payment_date,"
     " p.payment_identifier_value, p.payment_amount_minor, p.payment_amount_currency, p.refunded_minor, v.created_by,"
     " v.last_updated, p.version,"
@@ -23,10 +24,16 @@ _ROW = (
     " AND v.resource_type = 'PaymentReconciliation' AND v.id = p.id AND v.version = 1 WHERE p.tenant_id = $1"
 )
 _READ = Statement(f"{_ROW} AND p.id = $2")
-_PAGE = Statement(
-    f"SELECT * FROM ({_ROW}) AS p WHERE ($2::text IS NULL OR p.id < $2)"
-    " AND ($3::text IS NULL OR p.payment_account_id = $3) ORDER BY p.id DESC LIMIT $4::integer"
+_IS_POSTED: LiteralString = (
+    "EXISTS (SELECT FROM billing.journal_entry AS e WHERE e.tenant_id = p.tenant_id"
+    " AND e.source_type = 'PaymentReconciliation' AND e.source_id = p.id)"
 )
+_RECEIVED: LiteralString = "p.status = 'active' AND coalesce(p.outcome, 'complete') IN ('complete', 'partial')"
+_WITH_STATUS: dict[str, LiteralString] = {
+    "posted": _RECEIVED,
+    "reversed": f"NOT ({_RECEIVED}) AND {_IS_POSTED}",
+    "kept": f"NOT ({_RECEIVED}) AND NOT {_IS_POSTED}",
+}
 # Money that somebody has to put somewhere, or to give back: by payment and owner.
 _UNAPPLIED = Statement(
     "SELECT o.payment_id, o.account_id, o.payer, p.payment_date, o.currency, -sum(o.amount_minor)::bigint"
@@ -107,10 +114,34 @@ async def read(reader: Reader, tenant_id: str, payment_id: str) -> PaymentRow | 
 
 
 async def page(
-    reader: Reader, tenant_id: str, *, account_id: str | None, before: str | None, count: int
+    reader: Reader,
+    tenant_id: str,
+    *,
+    account_id: str | None,
+    payer: str | None,
+    method: str | None,
+    status: str | None,
+    date_from: str | None,
+    date_to: str | None,
+    before: str | None,
+    count: int,
 ) -> list[PaymentRow]:
-    """Payments in the reverse order of their ids, from the one behind `before` on."""
-    return [PaymentRow(*row) for row in await reader.read(tenant_id, _PAGE, tenant_id, before, account_id, count)]
+    """Payments in the reverse order of their ids, from the one behind `before` on; `status`: posted, reversed, kept.
+
+    Days are YYYY-MM-DD; a payment of a day was made on it.
+    """
+    filters: list[tuple[LiteralString, str | None]] = [
+        ("p.payment_account_id = {}", account_id),
+        ("p.payment_issuer = {}", payer),
+        ("p.method = {}", method),
+        ("p.payment_date >= {}", date_from),
+        # What is written to the month or the year comes before its days.
+        ("p.payment_date <= {}", date_to),
+        ("p.id < {}", before),
+    ]
+    select = _ROW if status is None else f"{_ROW} AND {_WITH_STATUS[status]}"
+    rows = await filtered(reader, tenant_id, select, filters, order="p.id DESC", limit=count)
+    return [PaymentRow(*row) for row in rows]
 
 
 async def unapplied(

@@ -10,6 +10,7 @@ from pydantic import ConfigDict, Field
 from billing.settle_waiting_charges import Settled, settle_charges_without_account, settle_unpriced_charges
 from fhir_server.responses import Answer
 from fhir_server.rest.answers import answer_of
+from fhir_server.rest.charges import CodingDocument
 from fhir_server.rest.documents import Amount, Document, PageFilter
 from fhir_server.rest.pages import anchor_of, page_of, size_of
 from fhir_server.rest.request import Reading, RestRequest, Writing
@@ -17,11 +18,6 @@ from fhir_server.rest.route import RestRoute
 from storage import charge_worklists
 from storage.charge_worklists import WaitingCharge
 from storage.transaction import Reader, Transaction
-
-
-class CodingDocument(Document):
-    system: str | None = None
-    code: str | None = None
 
 
 class WaitingChargeDocument(Document):

@@ -74,6 +74,7 @@ def reference_to(*resource_types: str) -> Any:
 AccountReference = Annotated[str, reference_to("Account")]
 InvoiceReference = Annotated[str, reference_to("Invoice")]
 PaymentReference = Annotated[str, reference_to("PaymentReconciliation")]
+ChargeReference = Annotated[str, reference_to("ChargeItem")]
 
 
 def id_of(reference: str) -> str:

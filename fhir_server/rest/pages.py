@@ -30,8 +30,8 @@ def size_of(request: RestRequest) -> int:
 
 def anchor_of(request: RestRequest) -> str | None:
     """The id that the page comes after; None for the first page."""
-    cursor = request.asked(PageFilter).cursor
-    return None if cursor is None else request.cursors.read(_scope(request), cursor).anchor.id
+    cursor = cursor_of(request)
+    return None if cursor is None else cursor.anchor.id
 
 
 def page_of(request: RestRequest, items: Sequence[Item], ids: Sequence[str]) -> tuple[list[Item], str | None]:
@@ -39,10 +39,22 @@ def page_of(request: RestRequest, items: Sequence[Item], ids: Sequence[str]) -> 
     size = size_of(request)
     if len(items) <= size:
         return list(items), None
-    cursor = Cursor(Anchor((), ids[size - 1]), backward=False, asked_at=_NEVER)
-    return list(items[:size]), request.cursors.write(_scope(request), cursor)
+    return list(items[:size]), next_of(request, (), ids[size - 1], _NEVER)
+
+
+def cursor_of(request: RestRequest) -> Cursor | None:
+    """The cursor that was sent, with all that `next_of` put into it; None for the first page."""
+    cursor = request.asked(PageFilter).cursor
+    return None if cursor is None else request.cursors.read(_scope(request), cursor)
+
+
+def next_of(request: RestRequest, values: tuple[str | None, ...], id_: str, asked_at: datetime) -> str:
+    """The cursor of the page behind an item; `values` and `asked_at` are whatever that page has to know."""
+    return request.cursors.write(_scope(request), Cursor(Anchor(values, id_), backward=False, asked_at=asked_at))
 
 
 def _scope(request: RestRequest) -> str:
     asked: dict[str, Any] = request.filter.model_dump(mode="json", exclude={"limit", "cursor"}, exclude_none=True)
-    return "\n".join([request.tenant.id, request.operation, *(f"{key}={asked[key]}" for key in sorted(asked))])
+    return "\n".join(
+        [request.tenant.id, request.operation, request.url, *(f"{key}={asked[key]}" for key in sorted(asked))]
+    )

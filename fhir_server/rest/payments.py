@@ -83,6 +83,28 @@ class AllocationDocument(Document):
 class PaymentDocument(Document):
     """A payment. All of it is the FHIR resource that `reference` names."""
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "id": "5",
+                    "reference": "PaymentReconciliation/5",
+                    "status": "posted",
+                    "account": "Account/1",
+                    "method": "cash",
+                    "date": "2026-03-01",
+                    "amount": {"currency": "AFN", "minor_units": 45000},
+                    "unapplied": {"currency": "AFN", "minor_units": 0},
+                    "allocations": [{"invoice": "Invoice/7", "amount": {"currency": "AFN", "minor_units": 45000}}],
+                    "notice": "PaymentNotice/6",
+                    "change": {"currency": "AFN", "minor_units": 5000},
+                    "received_by": "cashier-7",
+                    "received_at": "2026-03-01T05:30:00.104412Z",
+                }
+            ]
+        }
+    )
+
     id: str
     reference: PaymentReference
     status: Annotated[Status, Field(description="Kept: it posted nothing, as a draft does.")]
@@ -102,7 +124,12 @@ class PaymentDocument(Document):
 
 
 class PaymentFilter(PageFilter):
-    account: AccountReference | None = None
+    account: Annotated[AccountReference | None, Field(description="Which owns what is left of it.")] = None
+    payer: Annotated[str | None, Field(description="Who issued it, such as Organization/1.")] = None
+    method: Method | None = None
+    status: Status | None = None
+    date_from: Annotated[Day | None, Field(description="Paid on this day or later.")] = None
+    date_to: Annotated[Day | None, Field(description="Paid on this day or earlier.")] = None
 
 
 class PaymentPage(Document):
@@ -154,7 +181,16 @@ def list_payments(request: RestRequest) -> Reading:
 
     async def reading(reader: Reader) -> Answer:
         rows = await payment_register.page(
-            reader, request.tenant.id, account_id=account_id, before=before, count=size + 1
+            reader,
+            request.tenant.id,
+            account_id=account_id,
+            payer=asked.payer,
+            method=asked.method,
+            status=asked.status,
+            date_from=None if asked.date_from is None else asked.date_from.isoformat(),
+            date_to=None if asked.date_to is None else asked.date_to.isoformat(),
+            before=before,
+            count=size + 1,
         )
         page, following = page_of(request, rows, [row.id for row in rows])
         return answer_of(PaymentPage(items=[_document(row) for row in page], next=following))
@@ -212,7 +248,7 @@ ROUTES = (
         method="GET",
         path="/payments",
         summary="List payments",
-        description="The latest made first; by the account that owns what is left of them.",
+        description="The latest made first.",
         filters=PaymentFilter,
         gives=PaymentPage,
         needs=(("PaymentReconciliation", "s"),),

@@ -32,7 +32,7 @@ class RestRoute:
     not come to it.
     """
 
-    method: Literal["GET", "POST", "PUT", "DELETE"]
+    method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
     path: str
     summary: str
     gives: type[Document]

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from fhir_server.rest import (
+    account_ledger,
     accounts,
     adjustments,
     cash_sessions,
     charge_codes,
     charge_worklists,
+    charges,
     gateway_payments,
     invoices,
     payment_plans,
@@ -30,6 +32,7 @@ from fhir_server.rest.route import RestRoute
 
 ROUTES: tuple[RestRoute, ...] = (
     *accounts.ROUTES,
+    *account_ledger.ROUTES,
     *adjustments.ROUTES,
     *invoices.ROUTES,
     *payment_plans.ROUTES,
@@ -48,6 +51,7 @@ ROUTES: tuple[RestRoute, ...] = (
     *cash_sessions.ROUTES,
     *charge_codes.ROUTES,
     *charge_worklists.ROUTES,
+    *charges.ROUTES,
     *subscriptions.ROUTES,
     *payment_worklists.ROUTES,
     *periods.ROUTES,

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import ConfigDict, Field
 
-from billing.tenants import replace_settings, settings_version
+from billing.tenants import change_settings, replace_settings, settings_version
 from fhir_server.responses import Answer
 from fhir_server.rest.answers import answer_of
 from fhir_server.rest.documents import Document
@@ -30,8 +30,34 @@ class SettingsRequest(Document):
     settings: dict[str, str]
 
 
+class SettingsChange(Document):
+    """Settings that change, and null for those that are to be at their default again. Others stay."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"settings": {"payment_terms_days": "14", "unpriced_charge": None}}]}
+    )
+
+    settings: dict[str, str | None]
+
+
 class SettingsDocument(Document):
     """`settings` are those that were set, `defaults` what holds for each of the others."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "tenant": "kabul",
+                    "name": "Kabul Hospital",
+                    "country": "AF",
+                    "currency": "AFN",
+                    "timezone": "Asia/Kabul",
+                    "settings": {"payment_terms_days": "14"},
+                    "defaults": {"payment_terms_days": "30", "unpriced_charge": "hold"},
+                }
+            ]
+        }
+    )
 
     tenant: str
     name: str
@@ -55,6 +81,16 @@ def put_settings(request: RestRequest) -> Writing:
     async def writing(tx: Transaction) -> Answer:
         required = request.conditions.versions_required
         return _answer(request.tenant, await replace_settings(tx, sent, versions_required=required))
+
+    return writing
+
+
+def patch_settings(request: RestRequest) -> Writing:
+    sent = request.sent(SettingsChange).settings
+
+    async def writing(tx: Transaction) -> Answer:
+        required = request.conditions.versions_required
+        return _answer(request.tenant, await change_settings(tx, sent, versions_required=required))
 
     return writing
 
@@ -92,5 +128,15 @@ ROUTES = (
         gives=SettingsDocument,
         business_scope=SCOPE,
         writes=put_settings,
+    ),
+    RestRoute(
+        method="PATCH",
+        path="/settings",
+        summary="Change some of the tenant's settings",
+        description="What is named changes, and null sets it to its default; all else stays. With If-Match as for PUT.",
+        takes=SettingsChange,
+        gives=SettingsDocument,
+        business_scope=SCOPE,
+        writes=patch_settings,
     ),
 )

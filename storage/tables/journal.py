@@ -37,7 +37,7 @@ journal_entry = sa.Table(
         "tenant_id",
         "recorded_at",
         "entry_id",
-        postgresql_where=sa.text("kind = 'payment-transferred' OR (kind = 'charge-reversed' AND reason IS NOT NULL)"),
+        postgresql_where=sa.text("kind = 'money-transferred' OR (kind = 'charge-reversed' AND reason IS NOT NULL)"),
     ),
 )
 
