@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import UTC, date, datetime
 from typing import Annotated, Any
 
-from pydantic import ConfigDict, Field
+from pydantic import Field
+from pydantic.config import JsonDict
 
 from billing.account_ledger import After, Period, account_statement, ledger_lines, total_of
 from fhir_server.authorization.smart_scopes import Permission
@@ -23,6 +24,7 @@ from fhir_server.rest.documents import (
     InvoiceReference,
     PageFilter,
     PaymentReference,
+    example_config,
 )
 from fhir_server.rest.pages import cursor_of, next_of, size_of
 from fhir_server.rest.request import RestRequest, Writing
@@ -39,8 +41,9 @@ NEEDS: tuple[tuple[str, Permission], ...] = (
     ("PaymentReconciliation", "r"),
 )
 
-_AMOUNT = {"currency": "AFN", "minor_units": 45000}
-_ENTRY: dict[str, Any] = {
+_NOTHING: JsonDict = {"currency": "AFN", "minor_units": 0}
+_AMOUNT: JsonDict = {"currency": "AFN", "minor_units": 45000}
+_ENTRY: JsonDict = {
     "entry": "6f0a9a0e-6d0b-4a3e-9c0e-0f5a1f1c2d3e",
     "kind": "charge-captured",
     "date": "2026-03-01",
@@ -49,6 +52,21 @@ _ENTRY: dict[str, Any] = {
     "charge": "ChargeItem/3",
     "amount": _AMOUNT,
     "balance": _AMOUNT,
+}
+_LINE: JsonDict = {
+    **_ENTRY,
+    "line": 1,
+    "ledger_account": 1150,
+    "ledger_account_name": "Unbilled receivable",
+    "recorded_by": "his-7",
+}
+_BALANCES: JsonDict = {
+    "unbilled": _AMOUNT,
+    "billed_patient": _NOTHING,
+    "billed_payer": _NOTHING,
+    "unapplied": _NOTHING,
+    "refund_payable": _NOTHING,
+    "total": _AMOUNT,
 }
 
 
@@ -64,7 +82,7 @@ class PeriodFilter(PageFilter):
 class EntryDocument(Document):
     """What an entry of the journal changed of the account's balance, and what it was then."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [_ENTRY]})
+    model_config = example_config(_ENTRY)
 
     entry: Annotated[str, Field(description="The journal entry.")]
     kind: Annotated[str, Field(description="What happened, such as charge-captured or payment-received.")]
@@ -82,19 +100,7 @@ class EntryDocument(Document):
 class LineDocument(EntryDocument):
     """A posting to the account: debits are positive. Not every ledger account is part of the account's balance."""
 
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {
-                    **_ENTRY,
-                    "line": 1,
-                    "ledger_account": 1150,
-                    "ledger_account_name": "Unbilled receivable",
-                    "recorded_by": "his-7",
-                }
-            ]
-        }
-    )
+    model_config = example_config(_LINE)
 
     line: Annotated[int, Field(description="Its number in the entry.")]
     ledger_account: Annotated[int, Field(description="Its code in the chart of accounts.")]
@@ -107,6 +113,16 @@ class LineDocument(EntryDocument):
 
 
 class LinePage(Document):
+    model_config = example_config(
+        {
+            "account": "Account/1",
+            "currency": "AFN",
+            "recorded": "2026-03-01T05:30:00.104412Z",
+            "opening": _NOTHING,
+            "items": [_LINE],
+        }
+    )
+
     account: AccountReference
     currency: Currency
     recorded: Annotated[datetime, Field(description="All that was known at this moment is shown; ask for it again.")]
@@ -118,6 +134,8 @@ class LinePage(Document):
 class BalancesDocument(Document):
     """The balances of an account on an evening; `total` as in its balance."""
 
+    model_config = example_config(_BALANCES)
+
     unbilled: Amount
     billed_patient: Amount
     billed_payer: Amount
@@ -128,6 +146,19 @@ class BalancesDocument(Document):
 
 class StatementDocument(Document):
     """`opening.total` and the amounts of all items, on all pages, come to `closing.total`."""
+
+    model_config = example_config(
+        {
+            "account": "Account/1",
+            "currency": "AFN",
+            "date_from": "2026-03-01",
+            "date_to": "2026-03-31",
+            "recorded": "2026-03-01T05:30:00.104412Z",
+            "opening": {**_BALANCES, "unbilled": _NOTHING, "total": _NOTHING},
+            "items": [_ENTRY],
+            "closing": _BALANCES,
+        }
+    )
 
     account: AccountReference
     currency: Currency

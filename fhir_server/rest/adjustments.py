@@ -24,6 +24,7 @@ from fhir_server.rest.documents import (
     PaymentReference,
     PositiveAmount,
     Text,
+    example_config,
     id_of,
 )
 from fhir_server.rest.pages import anchor_of, page_of, size_of
@@ -71,6 +72,22 @@ class AdjustedInvoice(Document):
 
 class AdjustmentDocument(Document):
     """An adjustment, with all that was decided of it and what it went to."""
+
+    model_config = example_config(
+        {
+            "id": "9",
+            "status": "applied",
+            "account": "Account/1",
+            "type": "write-off",
+            "amount": {"currency": "AFN", "minor_units": 20000},
+            "reason": "bad debt",
+            "requested_by": "cashier-7",
+            "requested_at": "2026-03-01T05:30:00.104412Z",
+            "approvals_needed": 1,
+            "decisions": [{"decision": "approved", "by": "manager-2", "at": "2026-03-01T05:30:00.104412Z"}],
+            "invoices": [{"invoice": "Invoice/7", "amount": {"currency": "AFN", "minor_units": 20000}}],
+        }
+    )
 
     id: str
     status: Status

@@ -11,7 +11,7 @@ from billing.close_cash_session import close_cash_session
 from billing.open_cash_session import open_cash_session
 from fhir_server.responses import Answer
 from fhir_server.rest.answers import answer_of
-from fhir_server.rest.documents import Amount, Document, PageFilter
+from fhir_server.rest.documents import Amount, Document, PageFilter, example_config
 from fhir_server.rest.pages import anchor_of, page_of, size_of
 from fhir_server.rest.request import Reading, RestRequest, Writing
 from fhir_server.rest.route import RestRoute
@@ -53,7 +53,23 @@ class CloseRequest(Document):
 class SessionDocument(Document):
     """A session. What was expected is told once it is closed: whoever counts does not know it before."""
 
-    model_config = ConfigDict(populate_by_name=True, serialize_by_alias=True)
+    model_config = example_config(
+        {
+            "id": "12",
+            "status": "closed",
+            "drawer": "counter-1",
+            "float": {"currency": "AFN", "minor_units": 500000},
+            "opened_by": "cashier-7",
+            "opened_at": "2026-03-01T05:30:00.104412Z",
+            "declared": {"currency": "AFN", "minor_units": 1245000},
+            "expected": {"currency": "AFN", "minor_units": 1246000},
+            "over": {"currency": "AFN", "minor_units": -1000},
+            "closed_by": "cashier-7",
+            "closed_at": "2026-03-01T12:30:00.104412Z",
+        }
+    )
+
+    model_config |= ConfigDict(populate_by_name=True, serialize_by_alias=True)
 
     id: str
     status: Status

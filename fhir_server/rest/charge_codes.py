@@ -9,7 +9,7 @@ from pydantic import ConfigDict, Field
 from billing.keep_charge_codes import keep_charge_codes
 from fhir_server.responses import Answer
 from fhir_server.rest.answers import answer_of
-from fhir_server.rest.documents import Day, Document, PageFilter, Text
+from fhir_server.rest.documents import Day, Document, PageFilter, Text, example_config
 from fhir_server.rest.pages import anchor_of, page_of, size_of
 from fhir_server.rest.request import Reading, RestRequest, Writing
 from fhir_server.rest.route import RestRoute
@@ -25,6 +25,15 @@ _SEPARATOR = "\n"
 
 class CodeEntry(Document):
     """A code that may be charged for; both days are valid."""
+
+    model_config = example_config(
+        {
+            "system": "http://www.ama-assn.org/go/cpt",
+            "code": "99213",
+            "display": "Outpatient visit",
+            "valid_from": "2020-01-01",
+        }
+    )
 
     system: Annotated[Text, Field(description="Such as http://www.ama-assn.org/go/cpt.")]
     code: Text
@@ -58,6 +67,8 @@ class CodesRequest(Document):
 
 
 class CodesKept(Document):
+    model_config = example_config({"changed": 1})
+
     changed: Annotated[int, Field(description="How many are new, or not what they were.")]
 
 
@@ -67,6 +78,10 @@ class CodePage(Document):
 
 
 class CodesCsv(Document):
+    model_config = example_config(
+        {"csv": "system,code,display\nhttp://www.ama-assn.org/go/cpt,99213,Outpatient visit\n"}
+    )
+
     csv: str
 
 

@@ -11,7 +11,7 @@ from billing.settle_waiting_charges import Settled, settle_charges_without_accou
 from fhir_server.responses import Answer
 from fhir_server.rest.answers import answer_of
 from fhir_server.rest.charges import CodingDocument
-from fhir_server.rest.documents import Amount, Document, PageFilter
+from fhir_server.rest.documents import Amount, Document, PageFilter, example_config
 from fhir_server.rest.pages import anchor_of, page_of, size_of
 from fhir_server.rest.request import Reading, RestRequest, Writing
 from fhir_server.rest.route import RestRoute
@@ -22,6 +22,18 @@ from storage.transaction import Reader, Transaction
 
 class WaitingChargeDocument(Document):
     """A charge that is kept and posts nothing yet. All of it is the FHIR resource that `reference` names."""
+
+    model_config = example_config(
+        {
+            "id": "3",
+            "reference": "ChargeItem/3",
+            "subject": "Patient/1",
+            "occurrence": "2026-03-01",
+            "codes": [{"system": "urn:example:tariff", "code": "x-ray"}],
+            "account": "Account/1",
+            "since": "2026-03-01T05:30:00.104412Z",
+        }
+    )
 
     id: str
     reference: str
@@ -47,6 +59,8 @@ class SettleRequest(Document):
 
 class SettleDocument(Document):
     """How many charges of a batch were looked at, and how many are settled; with `after` there may be more."""
+
+    model_config = example_config({"looked_at": 100, "settled": 97, "after": "charge-100"})
 
     looked_at: int
     settled: int

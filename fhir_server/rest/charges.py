@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import datetime
 from typing import Annotated, Literal, cast
 
 from pydantic import ConfigDict, Field
@@ -17,6 +17,8 @@ from fhir_server.rest.documents import (
     Document,
     InvoiceReference,
     PageFilter,
+    begin_of,
+    end_of,
     id_of,
 )
 from fhir_server.rest.pages import anchor_of, page_of, size_of
@@ -101,8 +103,8 @@ def list_charges(request: RestRequest) -> Reading:
             subject=asked.subject,
             status=asked.status,
             code=asked.code,
-            occurred_from=None if asked.date_from is None else _midnight(asked.date_from),
-            occurred_before=None if asked.date_to is None else _end_of(asked.date_to),
+            occurred_from=begin_of(asked.date_from),
+            occurred_before=end_of(asked.date_to),
             waits_for=asked.waits_for,
             before=before,
             count=size + 1,
@@ -121,14 +123,6 @@ def get_charge(request: RestRequest) -> Reading:
         return answer_of(_document(row), version=row.version)
 
     return reading
-
-
-def _midnight(day: date) -> datetime:
-    return datetime.combine(day, time(), UTC)
-
-
-def _end_of(day: date) -> datetime | None:
-    return None if day == date.max else _midnight(day + timedelta(days=1))
 
 
 def _document(row: ChargeRow) -> ChargeDocument:

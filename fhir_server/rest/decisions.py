@@ -8,11 +8,13 @@ from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field
 
-from fhir_server.rest.documents import Document, Text
+from fhir_server.rest.documents import Document, Text, example_config
 from ledger.approval import Decision
 
 
 class DecisionDocument(Document):
+    model_config = example_config({"decision": "approved", "by": "manager-2", "at": "2026-03-01T05:30:00.104412Z"})
+
     decision: Literal["approved", "rejected", "paid", "failed"]
     by: str
     at: datetime

@@ -6,10 +6,11 @@ Values are taken exactly: `"5"`, `5.0` and `true` are no integers here.
 from __future__ import annotations
 
 import re
-from datetime import date, datetime
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic.config import JsonDict
 from pydantic_core import PydanticCustomError
 
 from ledger.dates import moment_of
@@ -24,6 +25,11 @@ class Document(BaseModel):
     """A JSON object of the API. What is sent is read strictly; what is answered leaves out what is not there."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+def example_config(example: JsonDict) -> ConfigDict:
+    """The configuration of a document that has an example, which OpenAPI shows."""
+    return ConfigDict(json_schema_extra={"examples": [example]})
 
 
 def _iso_4217(code: str) -> str:
@@ -107,6 +113,16 @@ class PositiveAmount(Amount):
     """Money of more than nothing."""
 
     minor_units: Annotated[int, Field(ge=1, le=AMOUNT_MINOR_MAX)]
+
+
+def begin_of(day: date | None) -> datetime | None:
+    """The moment at which a day begins in UTC, as searches have it; None for none."""
+    return None if day is None else datetime.combine(day, time(), UTC)
+
+
+def end_of(day: date | None) -> datetime | None:
+    """The moment at which a day is over; None for none, and for the last day that there is."""
+    return None if day is None or day == date.max else begin_of(day + timedelta(days=1))
 
 
 class NoFilter(Document):

@@ -23,6 +23,7 @@ from fhir_server.rest.documents import (
     PageFilter,
     PaymentReference,
     PositiveAmount,
+    example_config,
     id_of,
 )
 from fhir_server.rest.pages import anchor_of, page_of, size_of
@@ -76,6 +77,23 @@ class GatewayPaymentRequest(Document):
 
 class GatewayPaymentDocument(Document):
     """What a gateway was asked for. Unknown: it has not said the end of it, and it is asked again."""
+
+    model_config = example_config(
+        {
+            "id": "11",
+            "status": "captured",
+            "account": "Account/1",
+            "method": "card",
+            "amount": {"currency": "AFN", "minor_units": 45000},
+            "invoices": ["Invoice/7"],
+            "payment": "PaymentReconciliation/5",
+            "gateway_reference": "ch_71",
+            "requested_by": "cashier-7",
+            "requested_at": "2026-03-01T05:30:00.104412Z",
+            "resolved_by": "cashier-7",
+            "resolved_at": "2026-03-01T05:30:00.104412Z",
+        }
+    )
 
     id: str
     status: GatewayStatus

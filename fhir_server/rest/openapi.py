@@ -9,11 +9,12 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from inspect import Parameter, Signature
-from typing import Annotated, Any
+from typing import Annotated, Any, cast, get_args, get_origin
 
 from fastapi import Body, Header, Path, Query
 from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
+from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 from starlette.types import Receive, Scope, Send
 
@@ -28,6 +29,7 @@ DESCRIPTION = (
     " units. Errors are problem details (RFC 9457); `code` is stable and the same as in FHIR's OperationOutcome."
 )
 _SCHEMAS = "#/components/schemas/"
+_JSON = "application/json"
 _parameters_of = re.compile(r"\{(\w+)\}").findall
 
 
@@ -52,10 +54,15 @@ class DocumentedRoute(APIRoute):
                 **({} if route.other_status is None else {route.other_status: {"model": route.gives}}),
                 "default": {
                     "description": "Refused; nothing was written.",
-                    "content": {MEDIA_TYPE: {"schema": {"$ref": f"{_SCHEMAS}{ProblemDetails.__name__}"}}},
+                    "content": {
+                        MEDIA_TYPE: {
+                            "schema": {"$ref": f"{_SCHEMAS}{ProblemDetails.__name__}"},
+                            "example": example_of(ProblemDetails),
+                        }
+                    },
                 },
             },
-            openapi_extra={"security": [{"bearer": list(scopes)} for scopes in scopes_of(route)]},
+            openapi_extra={"security": [{"bearer": list(scopes)} for scopes in scopes_of(route)], **_examples(route)},
         )
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -86,6 +93,35 @@ def scopes_of(route: RestRoute) -> list[tuple[str, ...]]:
     own = (route.business_scope,) if route.business_scope else ()
     all_of = (*(f"system/{resource_type}.{permission}" for resource_type, permission in route.needs), *own)
     return [(*all_of, scope) for scope in route.any_scope] or [all_of]
+
+
+def example_of(model: type[BaseModel]) -> Any:
+    """The example of a document: its own, or of a page and the like one made of those of its members."""
+    own = model.model_config.get("json_schema_extra")
+    if isinstance(own, dict) and own.get("examples"):
+        return cast("list[Any]", own["examples"])[0]
+    members = {field.alias or name: _example_of(field.annotation) for name, field in model.model_fields.items()}
+    return {name: example for name, example in members.items() if example is not None}
+
+
+def _example_of(annotation: Any) -> Any:
+    """Of a document, and of a list of them; None of anything else."""
+    if get_origin(annotation) is list:
+        inner = _example_of(get_args(annotation)[0])
+        return None if inner is None else [inner]
+    is_document = isinstance(annotation, type) and issubclass(annotation, BaseModel)
+    return example_of(annotation) if is_document else None
+
+
+def _examples(route: RestRoute) -> dict[str, Any]:
+    """What is sent and what is answered, to be laid over the operation."""
+    answer = {"content": {_JSON: {"example": example_of(route.gives)}}}
+    shown: dict[str, Any] = {
+        "responses": {str(status): answer for status in (route.status, route.other_status) if status is not None}
+    }
+    if route.takes is not None:
+        shown["requestBody"] = {"content": {_JSON: {"example": example_of(route.takes)}}}
+    return shown
 
 
 def _operation_id(route: RestRoute) -> str:

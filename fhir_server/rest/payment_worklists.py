@@ -9,7 +9,15 @@ from pydantic import Field
 from fhir_server.authorization.smart_scopes import Permission
 from fhir_server.responses import Answer
 from fhir_server.rest.answers import answer_of
-from fhir_server.rest.documents import AccountReference, Amount, Document, PageFilter, PaymentReference, id_of
+from fhir_server.rest.documents import (
+    AccountReference,
+    Amount,
+    Document,
+    PageFilter,
+    PaymentReference,
+    example_config,
+    id_of,
+)
 from fhir_server.rest.pages import anchor_of, page_of, size_of
 from fhir_server.rest.request import Reading, RestRequest
 from fhir_server.rest.route import RestRoute
@@ -25,6 +33,15 @@ class UnappliedFilter(PageFilter):
 class UnappliedDocument(Document):
     """What of a payment is not allocated, and whose it is: an account's or a payer's. What is held is part of it."""
 
+    model_config = example_config(
+        {
+            "payment": "PaymentReconciliation/5",
+            "account": "Account/1",
+            "date": "2026-03-01",
+            "amount": {"currency": "AFN", "minor_units": 5000},
+        }
+    )
+
     payment: PaymentReference
     account: AccountReference | None = None
     payer: str | None = None
@@ -39,6 +56,17 @@ class UnappliedPage(Document):
 
 class UnmatchedDocument(Document):
     """A detail of a payment about something that is not kept here, while money of the payment is unapplied."""
+
+    model_config = example_config(
+        {
+            "payment": "PaymentReconciliation/5",
+            "detail": 0,
+            "type": "payment",
+            "request": "Claim/17",
+            "date": "2026-03-01",
+            "amount": {"currency": "AFN", "minor_units": 5000},
+        }
+    )
 
     payment: PaymentReference
     detail: Annotated[int, Field(description="Which detail, counted from 0.")]

@@ -13,7 +13,7 @@ from billing.settle_waiting_charges import SWEEP_MAX, settle_all, settle_unprice
 from billing.write_price_list import write_price_list
 from fhir_server.responses import Answer
 from fhir_server.rest.answers import answer_of
-from fhir_server.rest.documents import Amount, Day, Document, PageFilter, Text
+from fhir_server.rest.documents import Amount, Day, Document, PageFilter, Text, example_config
 from fhir_server.rest.pages import anchor_of, page_of, size_of
 from fhir_server.rest.request import Reading, RestRequest, Writing
 from fhir_server.rest.route import RestRoute
@@ -61,6 +61,8 @@ class NameRequest(Document):
 
 
 class VersionSummary(Document):
+    model_config = example_config({"version": 1, "status": "active", "valid_from": "2026-01-01"})
+
     version: int
     status: Status
     valid_from: Day
@@ -68,6 +70,15 @@ class VersionSummary(Document):
 
 
 class ListDocument(Document):
+    model_config = example_config(
+        {
+            "id": "tariff",
+            "name": "Tariff of the hospital",
+            "level": "tenant",
+            "versions": [{"version": 1, "status": "active", "valid_from": "2026-01-01"}],
+        }
+    )
+
     id: str
     name: str
     level: Level
@@ -135,12 +146,31 @@ class VersionRequest(Document):
 
 
 class VersionDocument(VersionSummary):
+    model_config = example_config(
+        {
+            "price_list": "tariff",
+            "version": 1,
+            "status": "active",
+            "valid_from": "2026-01-01",
+            "prices": [
+                {
+                    "system": "urn:example:tariff",
+                    "code": "consultation",
+                    "amount": {"currency": "AFN", "minor_units": 45000},
+                }
+            ],
+            "rules": [],
+        }
+    )
+
     price_list: str
     prices: list[PriceDocument]
     rules: list[RuleDocument]
 
 
 class CsvDocument(Document):
+    model_config = example_config({"csv": "system,code,amount\nurn:example:tariff,consultation,450.00\n"})
+
     csv: str
 
 

@@ -10,7 +10,7 @@ from pydantic import ConfigDict, Field, StringConstraints
 from billing.quote_prices import QuoteRequest, quote_prices
 from fhir_server.responses import Answer
 from fhir_server.rest.answers import answer_of
-from fhir_server.rest.documents import Amount, Currency, Day, Document, Text
+from fhir_server.rest.documents import Amount, Currency, Day, Document, Text, example_config
 from fhir_server.rest.price_lists import CodeDocument
 from fhir_server.rest.request import RestRequest, Writing
 from fhir_server.rest.route import RestRoute
@@ -62,6 +62,18 @@ class QuotesRequest(Document):
 class QuoteDocument(Document):
     """`priced` is false where no price list has a price; a charge for it would wait, or be refused. `amount` is
     without tax: base + surcharge - discount - exemption."""
+
+    model_config = example_config(
+        {
+            "priced": True,
+            "amount": {"currency": "AFN", "minor_units": 90000},
+            "unit_price": {"currency": "AFN", "minor_units": 45000},
+            "base": {"currency": "AFN", "minor_units": 90000},
+            "price_list": "tariff",
+            "level": "tenant",
+            "version": 1,
+        }
+    )
 
     priced: bool
     amount: Amount | None = None

@@ -25,6 +25,7 @@ from fhir_server.rest.documents import (
     PaymentReference,
     PositiveAmount,
     Text,
+    example_config,
     id_of,
 )
 from fhir_server.rest.pages import anchor_of, page_of, size_of
@@ -82,6 +83,22 @@ class PayRequest(Document):
 
 class RefundDocument(Document):
     """A refund, with all that was decided of it."""
+
+    model_config = example_config(
+        {
+            "id": "8",
+            "status": "pending-approval",
+            "payment": "PaymentReconciliation/5",
+            "account": "Account/1",
+            "amount": {"currency": "AFN", "minor_units": 150000},
+            "reason": "The operation did not take place.",
+            "deallocated": False,
+            "requested_by": "cashier-7",
+            "requested_at": "2026-03-01T05:30:00.104412Z",
+            "approvals_needed": 1,
+            "decisions": [],
+        }
+    )
 
     id: str
     status: Status

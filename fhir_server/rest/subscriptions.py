@@ -9,7 +9,7 @@ from pydantic import Field
 
 from fhir_server.responses import Answer, instant
 from fhir_server.rest.answers import answer_of
-from fhir_server.rest.documents import Document, PageFilter
+from fhir_server.rest.documents import Document, PageFilter, example_config
 from fhir_server.rest.pages import anchor_of, page_of, size_of
 from fhir_server.rest.request import Reading, RestRequest
 from fhir_server.rest.route import RestRoute
@@ -22,6 +22,25 @@ SCOPE = "billing:subscription:operate"
 
 class SubscriptionDocument(Document):
     """A subscription as its deliveries go. All of it is the FHIR resource that `reference` names."""
+
+    model_config = example_config(
+        {
+            "id": "13",
+            "reference": "Subscription/13",
+            "status": "active",
+            "paused": False,
+            "criteria": "https://billing.ghasi.example/fhir/SubscriptionTopic/invoice-issued",
+            "channel": "rest-hook",
+            "endpoint": "https://claims.example/hook",
+            "events": 42,
+            "sent": 41,
+            "waiting": 1,
+            "lag_seconds": 0.2,
+            "deliveries": 41,
+            "failed_deliveries": 0,
+            "failures_in_a_row": 0,
+        }
+    )
 
     id: str
     reference: str

@@ -14,7 +14,7 @@ from fhir_server.access_log import log_write
 from fhir_server.idempotency import hash_of, once
 from fhir_server.responses import Answer
 from fhir_server.rest.answers import answer_of
-from fhir_server.rest.documents import Currency, Document, PageFilter
+from fhir_server.rest.documents import Currency, Document, PageFilter, example_config
 from fhir_server.rest.pages import anchor_of, page_of, size_of
 from fhir_server.rest.request import Reading, RestRequest
 from fhir_server.rest.route import RestRoute
@@ -79,7 +79,19 @@ class NewTenantRequest(TenantRequest):
     id: Annotated[str, Field(description="a-z, 0-9 and hyphens, at most 63; the tenant in tokens.")]
 
 
+_EXAMPLE: JsonDict = {
+    "id": "kabul",
+    "name": "Kabul Hospital",
+    "country": "AF",
+    "currency": "AFN",
+    "timezone": "Asia/Kabul",
+    "licence": "active",
+}
+
+
 class TenantSummary(Document):
+    model_config = example_config(_EXAMPLE)
+
     id: str
     name: str
     country: str
@@ -90,6 +102,15 @@ class TenantSummary(Document):
 
 class TenantDocument(TenantSummary):
     """`settings` are those that were set, `defaults` what holds for each of the others."""
+
+    model_config = example_config(
+        {
+            **_EXAMPLE,
+            "facilities": {"main": "Main building"},
+            "settings": {"payment_terms_days": "14"},
+            "defaults": {"payment_terms_days": "30"},
+        }
+    )
 
     facilities: dict[str, str]
     settings: dict[str, str]

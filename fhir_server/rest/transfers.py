@@ -121,11 +121,9 @@ class TransferPage(Document):
 
 def post_transfer(request: RestRequest) -> Writing:
     sent = request.sent(TransferRequest)
-    to_account = id_of(sent.to_account)
 
     async def writing(tx: Transaction) -> Answer:
-        done = _of_money if sent.payment is not None else _of_charge
-        document = await done(tx, request, sent, to_account)
+        document = await (_of_money if sent.payment is not None else _of_charge)(tx, request, sent)
         return answer_of(document, status=201, location=f"transfers/{document.id}")
 
     return writing
@@ -227,43 +225,26 @@ def _account_in(version: ChargeVersion) -> str | None:
     return next((each["reference"] for each in named if "reference" in each), None)
 
 
-async def _of_money(tx: Transaction, request: RestRequest, sent: TransferRequest, to_account: str) -> TransferDocument:
+async def _of_money(tx: Transaction, request: RestRequest, sent: TransferRequest) -> TransferDocument:
     assert sent.payment is not None
     amount = None if sent.amount is None else sent.amount.money()
     done = await transfer_money(
-        tx, request.context, id_of(sent.payment), to_account=to_account, amount=amount, reason=sent.reason
+        tx, request.context, id_of(sent.payment), to_account=id_of(sent.to_account), amount=amount, reason=sent.reason
     )
-    return TransferDocument(
-        id=done.id,
-        payment=sent.payment,
-        from_accounts=[
-            FromAccount(account=f"Account/{account_id}", amount=Amount.of_minor(done.amount.currency, part))
-            for account_id, part in done.from_accounts.items()
-        ],
-        to_account=sent.to_account,
-        amount=Amount.of(done.amount),
-        reason=sent.reason,
-        transferred_by=request.context.actor,
-        transferred_at=done.at,
-    )
+    row = await transfer_register.read(tx, tx.tenant_id, done.id)
+    assert row is not None
+    return _document(row)
 
 
-async def _of_charge(tx: Transaction, request: RestRequest, sent: TransferRequest, to_account: str) -> TransferDocument:
+async def _of_charge(tx: Transaction, request: RestRequest, sent: TransferRequest) -> TransferDocument:
     assert sent.charge is not None
     charge_item_id = id_of(sent.charge)
-    change, previous = await transfer_charge(
-        tx, request.context, charge_item_id, to_account=to_account, reason=sent.reason
+    change, _ = await transfer_charge(
+        tx, request.context, charge_item_id, to_account=id_of(sent.to_account), reason=sent.reason
     )
-    was_on = [] if previous.account_id is None else [FromAccount(account=f"Account/{previous.account_id}")]
-    return TransferDocument(
-        id=f"{charge_item_id}.{change.version}",
-        charge=sent.charge,
-        from_accounts=was_on,
-        to_account=sent.to_account,
-        reason=sent.reason,
-        transferred_by=request.context.actor,
-        transferred_at=change.last_updated,
-    )
+    document = await _transfer_of_charge(tx, tx.tenant_id, charge_item_id, change.version)
+    assert document is not None
+    return document.model_copy(update={"reason": sent.reason})
 
 
 ROUTES = (

@@ -26,6 +26,7 @@ from ledger.money import Money
 from storage.transaction import Database
 from tests.acceptance import documents
 from tests.acceptance.approval_steps import ApprovalSteps, approval_limits
+from tests.acceptance.asof_steps import AsOfSteps
 from tests.acceptance.books import Answer, Reader, Request, pay
 from tests.acceptance.cash_steps import COINS, USES, CashSteps
 from tests.acceptance.credit_steps import CreditSteps
@@ -74,11 +75,12 @@ REQUESTS = (
     *("open_drawer", "close_drawer", "ask_gateway", "ask_gateway", "hear_of_gateway"),
     *("plan", "plan", "cancel_plan", "note_default", "ask_for_aging"),
     *("change_period", "change_period"),
+    *("ask_as_of", "ask_as_of", "ask_again"),
 )
 
 
 class LedgerMachine(
-    PlanSteps, ApprovalSteps, PaymentSteps, PriceSteps, CreditSteps, CashSteps, GatewaySteps, PeriodSteps
+    PlanSteps, ApprovalSteps, PaymentSteps, PriceSteps, CreditSteps, CashSteps, GatewaySteps, PeriodSteps, AsOfSteps
 ):
     """One example is the life of one tenant."""
 

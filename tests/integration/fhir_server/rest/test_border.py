@@ -141,7 +141,7 @@ async def test_a_path_that_is_not_there_is_404(rest: httpx.AsyncClient, path: st
 async def test_a_method_that_is_not_there_is_405(rest: httpx.AsyncClient) -> None:
     answer = await rest.delete("settings")
     assert (answer.status_code, problem_codes(answer)) == (405, ["method-not-allowed"])
-    assert answer.headers["allow"] == "GET, PUT"
+    assert answer.headers["allow"] == "GET, PATCH, PUT"
 
 
 @pytest.mark.parametrize("id_", ["%00", "a%20b", "%F0%9F%92%A9", "x" * 65, "a_b"])

@@ -46,6 +46,53 @@ async def test_invoices_are_listed_by_status_and_account(server: Server, hospita
         assert body(await http.get("invoices?subject=Patient/p2"))["items"] == []
 
 
+async def test_an_invoice_has_its_lines_and_what_settled_it(server: Server, hospital: Hospital) -> None:
+    _, invoice = await hospital.issued(100)
+    url = f"Invoice/{invoice['id']}"
+    await hospital.operate(f"{url}/$post-payment", money("amount", 40), code("method", "cash"))
+    await hospital.operate(f"{url}/$credit", {"name": "reason", "valueString": "too much"}, CREDITED)
+    async with rest_client(server, hospital.tenant_id) as http:
+        shown = body(await http.get(f"invoices/{invoice['id']}"))
+    [line] = shown["lines"]
+    assert line["charge"] == invoice["lineItem"][0]["chargeItemReference"]["reference"]
+    assert line["components"] == [{"type": "base", "amount": amount(10000)}]
+    assert [(each["kind"], each["amount"]) for each in shown["settlements"]] == [
+        ("payment-allocated", amount(4000)),
+        ("invoice-credited", amount(1000)),
+    ]
+    assert shown["settlements"][0]["source"] == shown["settlements"][0]["payment"]
+    assert shown["settled"] == amount(5000)
+
+
+async def test_invoices_are_listed_by_number_days_and_issuer(server: Server, hospital: Hospital) -> None:
+    account = await hospital.account()
+    draft = await hospital.draft(account, await hospital.charge(account), issuer={"reference": "Organization/main"})
+    _, issued = await hospital.issued(10)
+    today = issued["date"][:10]
+    async with rest_client(server, hospital.tenant_id) as http:
+        number = body(await http.get(f"invoices/{issued['id']}"))["number"]
+        for query, expected in (
+            (f"number={number}", [issued]),
+            ("number=INV-1", []),
+            (f"date_from={today}", [issued]),
+            ("date_to=2020-01-01", []),
+            ("overdue_on=2100-01-01", [issued]),
+            (f"overdue_on={today}", []),
+            ("issuer=Organization/main", [draft]),
+        ):
+            items = body(await http.get(f"invoices?{query}"))["items"]
+            assert [item["id"] for item in items] == [invoice["id"] for invoice in expected], query
+
+
+CREDITED = {
+    "name": "line",
+    "part": [
+        {"name": "sequence", "valuePositiveInt": 1},
+        {"name": "amount", "valueMoney": {"value": 10, "currency": "AFN"}},
+    ],
+}
+
+
 async def test_pages_hold_every_invoice_once_though_others_come_meanwhile(server: Server, hospital: Hospital) -> None:
     account = await hospital.account()
     drafts = [(await hospital.draft(account, await hospital.charge(account)))["id"] for _ in range(5)]

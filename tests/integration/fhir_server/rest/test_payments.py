@@ -62,6 +62,11 @@ async def test_a_reversed_payment_says_so(rest: httpx.AsyncClient, hospital: Hos
     assert body(await rest.get(f"payments/{payment['id']}"))["status"] == "reversed"
 
 
+def below(location: str) -> str:
+    """A path below the base of the client."""
+    return location.partition("/api/v1/billing/")[2]
+
+
 async def test_money_is_transferred(rest: httpx.AsyncClient, hospital: Hospital) -> None:
     first, second = await hospital.account(), await hospital.account()
     payment = body(await post(rest, "payments", paid(first, 500)))
@@ -72,8 +77,9 @@ async def test_money_is_transferred(rest: httpx.AsyncClient, hospital: Hospital)
         "reason": "for the brother",
     }
     answer = await post(rest, "transfers", wanted)
-    assert answer.status_code == 200, answer.text
+    assert answer.status_code == 201, answer.text
     done = body(answer)
+    assert body(await rest.get(below(answer.headers["location"]))) == done
     assert (done["status"], done["transferred_by"], done["amount"]) == ("completed", "tester", amount(200))
     assert done["from_accounts"] == [{"account": f"Account/{first['id']}", "amount": amount(200)}]
     items = body(await rest.get("worklists/unapplied-money"))["items"]
@@ -94,8 +100,74 @@ async def test_a_charge_is_transferred(rest: httpx.AsyncClient, hospital: Hospit
         "reason": "wrong patient",
     }
     answer = await post(rest, "transfers", wanted)
-    assert body(answer)["from_accounts"] == [{"account": f"Account/{first['id']}"}]
+    read = body(await rest.get(below(answer.headers["location"])))
+    assert read == body(answer)
+    assert (read["charge"], read["reason"]) == (wanted["charge"], "wrong patient")
+    assert read["from_accounts"] == [{"account": f"Account/{first['id']}", "amount": amount(10000)}]
+    assert (read["to_account"], read["amount"]) == (wanted["to_account"], amount(10000))
     assert (await hospital.read(f"ChargeItem/{charge['id']}"))["account"][0]["reference"] == f"Account/{second['id']}"
+
+
+async def test_a_charge_that_costs_nothing_is_transferred_too(rest: httpx.AsyncClient, hospital: Hospital) -> None:
+    first, second = await hospital.account(), await hospital.account()
+    charge = await hospital.charge(first, 0)
+    wanted = {"charge": f"ChargeItem/{charge['id']}", "to_account": f"Account/{second['id']}", "reason": "wrong one"}
+    answer = await post(rest, "transfers", wanted)
+    read = body(await rest.get(below(answer.headers["location"])))
+    assert (read["to_account"], read["from_accounts"]) == (
+        wanted["to_account"],
+        [{"account": f"Account/{first['id']}"}],
+    )
+    assert body(await rest.get("transfers"))["items"] == []
+
+
+async def test_transfers_are_listed(rest: httpx.AsyncClient, hospital: Hospital) -> None:
+    first, second = await hospital.account(), await hospital.account()
+    payment = body(await post(rest, "payments", paid(first, 500)))
+    charge = await hospital.charge(first)
+    to = {"to_account": f"Account/{second['id']}", "reason": "for the brother"}
+    money = [
+        body(await post(rest, "transfers", {"payment": payment["reference"], "amount": amount(part), **to}))["id"]
+        for part in (100, 200)
+    ]
+    moved = body(await post(rest, "transfers", {"charge": f"ChargeItem/{charge['id']}", **to}))["id"]
+    # What is aborted with a reason, or moved by a PUT, is no transfer.
+    other = await hospital.charge(second)
+    await hospital.operate(f"ChargeItem/{other['id']}/$credit", {"name": "reason", "valueString": "wrong"})
+    for query, expected in (
+        ("", [moved, money[1], money[0]]),
+        (f"payment={payment['reference']}", [money[1], money[0]]),
+        (f"charge=ChargeItem/{charge['id']}", [moved]),
+        (f"account=Account/{second['id']}", [moved, money[1], money[0]]),
+        ("account=Account/nowhere", []),
+    ):
+        assert [item["id"] for item in body(await rest.get(f"transfers?{query}"))["items"]] == expected, query
+    page = body(await rest.get("transfers?limit=2"))
+    following = body(await rest.get(f"transfers?limit=2&cursor={page['next']}"))
+    assert [item["id"] for item in following["items"]] == [money[0]]
+    for unknown in ("nothing", f"{charge['id']}.1", f"{charge['id']}.9", "01a1fd2f-d4fd-7d0c-9c31-a8871a35018f"):
+        answer = await rest.get(f"transfers/{unknown}")
+        assert (answer.status_code, problem_codes(answer)) == (404, ["not-found"])
+
+
+async def test_payments_are_listed_by_what_is_known_of_them(rest: httpx.AsyncClient, hospital: Hospital) -> None:
+    account = await hospital.account()
+    cash = body(await post(rest, "payments", paid(account, 500)))["id"]
+    old = {**paid(account, 300), "method": "bank-transfer", "date": "2026-02-03"}
+    bank = body(await post(rest, "payments", old))["id"]
+    reason = {"name": "reason", "valueCode": "mis-keyed"}
+    await hospital.operate(f"PaymentReconciliation/{bank}/$reverse", reason)
+    for query, expected in (
+        ("", [bank, cash]),
+        ("method=cash", [cash]),
+        ("status=posted", [cash]),
+        ("status=reversed", [bank]),
+        ("status=kept", []),
+        ("date_from=2026-02-03&date_to=2026-02-03", [bank]),
+        ("date_to=2026-02-02", []),
+        ("payer=Organization/9", []),
+    ):
+        assert [item["id"] for item in body(await rest.get(f"payments?{query}"))["items"]] == expected, query
 
 
 async def test_a_transfer_is_of_one_thing(rest: httpx.AsyncClient) -> None:

@@ -17,6 +17,25 @@ async def test_settings_are_replaced_as_a_whole(server: Server, hospital: Hospit
         assert body(await http.get("settings"))["settings"] == {"unpriced_charge": "refuse"} == body(again)["settings"]
 
 
+async def test_some_settings_are_changed_and_the_others_stay(server: Server, hospital: Hospital) -> None:
+    async with rest_client(server, hospital.tenant_id) as http:
+        await http.put("settings", json={"settings": {"payment_terms_days": "14", "unpriced_charge": "refuse"}})
+        etag = (await http.get("settings")).headers["etag"]
+        changes = {"settings": {"payment_terms_days": None, "auto_allocate": "on-issue"}}
+        changed = await http.patch("settings", json=changes, headers={"if-match": etag})
+        assert body(changed)["settings"] == {"unpriced_charge": "refuse", "auto_allocate": "on-issue"}
+        late = await http.patch("settings", json=changes, headers={"if-match": etag})
+        assert (late.status_code, problem_codes(late)) == (412, ["version-mismatch"])
+        for settings, status, code in (
+            ({"payment_terms": None}, 400, "unknown-setting"),
+            ({"unpriced_charge": "x"}, 400, "setting-value"),
+            ({"refund_approval_above.XXY": None}, 422, "unknown-currency"),
+        ):
+            answer = await http.patch("settings", json={"settings": settings})
+            assert (answer.status_code, problem_codes(answer)) == (status, [code])
+        assert body(await http.get("settings"))["settings"] == body(changed)["settings"]
+
+
 async def test_if_match_stops_who_has_read_other_settings(server: Server, hospital: Hospital) -> None:
     async with rest_client(server, hospital.tenant_id) as http:
         etag = (await http.get("settings")).headers["etag"]

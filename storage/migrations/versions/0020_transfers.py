@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from storage.migrations.sql_file import run
 
-revision = "0019"
-down_revision = "0018"
+revision = "0020"
+down_revision = "0019"
 
 
 def upgrade() -> None:
