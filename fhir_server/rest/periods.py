@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Annotated
 
 from pydantic import ConfigDict, Field
+from pydantic.config import JsonDict
 
 from billing.close_period import close_period
 from billing.posting_periods import ShownPeriod, list_periods, read_period
@@ -14,7 +15,7 @@ from billing.reopen_period import reopen_period
 from billing.soft_close_period import soft_close_period
 from fhir_server.responses import Answer
 from fhir_server.rest.answers import answer_of
-from fhir_server.rest.documents import Day, Document, PageFilter, Text
+from fhir_server.rest.documents import Day, Document, PageFilter, Text, example_config
 from fhir_server.rest.pages import anchor_of, page_of, size_of
 from fhir_server.rest.request import Reading, RestRequest, Writing
 from fhir_server.rest.route import RestRoute
@@ -39,8 +40,19 @@ class ReopenRequest(Document):
     reason: Text
 
 
+_EXAMPLE: JsonDict = {
+    "status": "soft-closed",
+    "first_day": "2026-02-01",
+    "last_day": "2026-02-28",
+    "changed_at": "2026-03-01T05:30:00.104412Z",
+    "changed_by": "controller-1",
+}
+
+
 class PeriodChangeDocument(Document):
     """What was done to a period."""
+
+    model_config = example_config(_EXAMPLE)
 
     status: Status
     first_day: Day
@@ -53,11 +65,15 @@ class PeriodChangeDocument(Document):
 class PeriodDocument(PeriodChangeDocument):
     """A range of days, both included. Its id is the day on which it begins."""
 
+    model_config = example_config({"id": "2026-02-01", **_EXAMPLE})
+
     id: str
 
 
 class ShownPeriodDocument(PeriodDocument):
     """A period, all that was done to it, and the trial balance that it was closed with."""
+
+    model_config = example_config({"id": "2026-02-01", **_EXAMPLE, "changes": [_EXAMPLE]})
 
     changes: Annotated[list[PeriodChangeDocument], Field(description="The oldest first.")]
     closing_balance: Annotated[

@@ -19,7 +19,6 @@ from billing.trial_balance import trial_balance
 from ledger.chart import BALANCE_OF
 from storage.transaction import Transaction
 from tests.acceptance.books import ACTOR
-from tests.acceptance.drawing import often
 from tests.acceptance.tenant_life import TenantLife
 
 REMEMBERED_MAX = 60
@@ -49,7 +48,7 @@ class AsOfSteps(TenantLife):
     def ask_as_of(self, data: st.DataObject) -> None:
         """Ask something of the past that nobody asked yet, most often of a moment that was asked of before."""
         now = self.runner.run(self.books.clock())
-        recorded = data.draw(st.sampled_from(self.moments)) if self.moments and data.draw(often) else now
+        recorded: datetime = data.draw(st.sampled_from([now, *self.moments, *self.moments]))
         self.moments = [*self.moments[-9:], now]
         subject = data.draw(subjects)
         last = self._day(data.draw(days))
@@ -60,7 +59,7 @@ class AsOfSteps(TenantLife):
         if first is not None and last is not None and first > last:
             first, last = last, first
         question = Question(subject, account, first, last, recorded)
-        answer = self._ask(question)
+        answer = self._answer_to(question)
         assert self.answered.setdefault(question, answer) == answer
         if recorded == now and account is not None and subject == "balance":
             # What is known now is what the model says: of any day.
@@ -73,22 +72,23 @@ class AsOfSteps(TenantLife):
         for question in data.draw(st.lists(st.sampled_from([*self.answered]), max_size=4)) if self.answered else ():
             # An account that nothing was ever posted to may be gone.
             if question.account is None or question.account in self.model.accounts:
-                assert self._ask(question) == self.answered[question], question
+                assert self._answer_to(question) == self.answered[question], question
 
     def _day(self, ago: int | None) -> date | None:
         return None if ago is None else self.local_today() - timedelta(days=ago)
 
-    def _ask(self, question: Question) -> Any:
+    def _answer_to(self, question: Question) -> Any:
         if question.account is None:
             return self.runner.run(
                 trial_balance(self.database, self.books.context, on=question.last, recorded=question.recorded)
             )
+        account, period = question.account, Period(first=question.first, last=question.last, recorded=question.recorded)
         ask: Callable[[Transaction], Any] = {
             "balance": lambda tx: account_balance(
-                tx, self.books.context, question.account, on=question.last, recorded=question.recorded
+                tx, self.books.context, account, on=question.last, recorded=question.recorded
             ),
-            "statement": lambda tx: account_statement(tx, question.account, _period(question), count=WHOLE),
-            "lines": lambda tx: ledger_lines(tx, question.account, _period(question), count=WHOLE),
+            "statement": lambda tx: account_statement(tx, account, period, count=WHOLE),
+            "lines": lambda tx: ledger_lines(tx, account, period, count=WHOLE),
         }[question.subject]
         answer = self.runner.run(self.database.run(self.books.tenant_id, ACTOR, ask))
         if question.subject == "statement":
@@ -99,7 +99,3 @@ class AsOfSteps(TenantLife):
             last = answer.lines[-1][1] if answer.lines else answer.opening_minor
             assert answer.opening_minor + changes == last
         return answer
-
-
-def _period(question: Question) -> Period:
-    return Period(first=question.first, last=question.last, recorded=question.recorded)
