@@ -16,6 +16,8 @@ ELSEWHERE = {
     "replay_subscription": "about no money: tests/integration/subscriptions",
     "resume_subscription": "about no money: tests/integration/subscriptions",
     "change_settings": "settings hold for a life of the machine: tests/integration/fhir_server/rest",
+    "register_tenant": "makes a tenant, whose life the machine is: tests/integration/billing/test_tenants.py",
+    "replace_tenant": "about no money: tests/integration/billing/test_tenants.py",
     "replace_settings": "settings hold for a life of the machine: tests/integration/billing/test_tenants.py",
     "lock_for": "locks what the commands of a Bundle touch: tests/acceptance/test_concurrency.py",
     "locked": "a part of update_resource, which has a step",
