@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date, datetime
-from typing import LiteralString, NamedTuple
+from functools import cache
+from typing import Any, LiteralString, NamedTuple
 
 from ledger.payment_plan import Instalment, PaymentPlan, PlanEvent
-from storage.array_insert import ArrayInsert
+from storage.array_insert import ArrayInsert, made_of_tables
 from storage.pipeline import Row, Statement
 from storage.tables import (
     payment_plan,
@@ -61,11 +62,8 @@ _SELECT: LiteralString = (
     " WHERE p.tenant_id = $1"
 )
 _READ = Statement(f"{_SELECT} AND p.id = $2")
-_PAGE = Statement(
-    f"{_SELECT} AND ($2::text IS NULL OR p.id < $2) AND ($3::text IS NULL OR p.account_id = $3)"
-    " AND ($4::text IS NULL OR EXISTS (SELECT FROM billing.payment_plan_invoice AS w"
-    " WHERE w.tenant_id = p.tenant_id AND w.plan_id = p.id AND w.invoice_id = $4))"
-    " AND ($5::boolean IS NULL OR (v.cancelled_at IS NOT NULL) = $5) ORDER BY p.id DESC LIMIT $6::integer"
+_OVER_INVOICE: LiteralString = (
+    "p.id IN (SELECT w.plan_id FROM billing.payment_plan_invoice AS w WHERE w.tenant_id = $1 AND w.invoice_id = {})"
 )
 _LIVE = Statement(
     f"{_SELECT} AND p.id > $2 AND v.cancelled_at IS NULL AND (d.open_minor <> 0 OR v.kinds IS NOT NULL)"
@@ -155,8 +153,24 @@ async def page(
     count: int,
 ) -> list[KeptPlan]:
     """Plans in the reverse order of their ids, from the one behind `before` on."""
-    rows = await reader.read(tenant_id, _PAGE, tenant_id, before, account_id, invoice_id, is_cancelled, count)
+    given: list[tuple[LiteralString, Any]] = [
+        ("p.id < {}", before),
+        ("p.account_id = {}", account_id),
+        (_OVER_INVOICE, invoice_id),
+        ("(v.cancelled_at IS NOT NULL) = {}::boolean", is_cancelled),
+    ]
+    asked = tuple(condition for condition, value in given if value is not None)
+    values = [value for _, value in given if value is not None]
+    rows = await reader.read(tenant_id, _page(asked), tenant_id, count, *values)
     return [_kept(row) for row in rows]
+
+
+@cache
+def _page(asked: tuple[LiteralString, ...]) -> Statement:
+    """One statement for each set of filters, so that each has a plan of its own."""
+    conditions = [condition.format(f"${number}") for number, condition in enumerate(asked, 3)]
+    where = " AND ".join(["", *conditions])
+    return Statement(made_of_tables(f"{_SELECT}{where} ORDER BY p.id DESC LIMIT $2::integer"))
 
 
 async def live(reader: Reader, tenant_id: str, after: str, count: int) -> list[KeptPlan]:
