@@ -27,6 +27,7 @@ from ledger.invoice_completion import shown
 from ledger.invoice_issue import issue_entry, settle, share_problems, shares_of
 from ledger.invoice_problems import problems_of
 from ledger.invoice_totals import InvoiceTotals, totals_of
+from ledger.journal import FIRST_DAY
 from ledger.posting_period import why_refused
 from ledger.resource import DecimalMoney
 from mappers.extensions import CREDIT_NOTE, INVOICE_DUE_DATE, INVOICE_NUMBER_SYSTEM, INVOICE_TYPE_SYSTEM, PAYER_SHARE
@@ -125,6 +126,8 @@ def _date_problems(
     if issued_on > today:
         text = f"Today is {today}; an invoice is not issued ahead."
         problems.append(_broken("date-in-future", text, "Invoice.date"))
+    if issued_on < FIRST_DAY:
+        problems.append(_broken("date-out-of-range", f"Nothing is issued before {FIRST_DAY}.", "Invoice.date"))
     for charge in charges:
         day = service_date_of(charge, context.tenant.timezone)
         if day is not None and day > issued_on:

@@ -6,15 +6,18 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from ledger.errors import Category, Problem, Refusal
-from storage import resource_ids_known
+from storage import resource_ids_known, resource_versions
 from storage.resource_rows import RESOURCE_TYPES
 from storage.transaction import Transaction
 
 
 class OwnReference(NamedTuple):
+    """`version` is there where the reference is to a version."""
+
     expression: str
     resource_type: str
     id: str
+    version: str = ""
 
 
 def own_references(document: dict[str, Any], base_url: str) -> list[OwnReference]:
@@ -28,7 +31,7 @@ def _walk(value: Any, expression: str, base_url: str) -> Iterator[OwnReference]:
         if isinstance(literal, str):
             own = own_reference(literal, base_url)
             if own is not None:
-                yield OwnReference(f"{expression}.reference", *own)
+                yield OwnReference(f"{expression}.reference", *own, literal.partition("/_history/")[2])
         for key, item in value.items():
             if isinstance(item, (dict, list)):
                 yield from _walk(item, f"{expression}.{key}", base_url)
@@ -62,19 +65,25 @@ async def refuse_missing(tx: Transaction, references: Sequence[OwnReference]) ->
         for item in references
         if not _is_of_this(tx, item) and not (item.resource_type == "Account" and item.id in tx.balances)
     ]
-    if not unknown:
-        return
-    known = await resource_ids_known.known(tx, {(item.resource_type, item.id) for item in unknown})
-    problems = [
-        Problem(
-            Category.RULE_BROKEN,
-            "reference-not-found",
-            f"{item.resource_type}/{item.id} does not exist; create it first, or refer to it by identifier.",
-            item.expression,
-            "not-found",
-        )
-        for item in unknown
-        if (item.resource_type, item.id) not in known
-    ]
+    missing = []
+    if unknown:
+        known = await resource_ids_known.known(tx, {(item.resource_type, item.id) for item in unknown})
+        missing = [item for item in unknown if (item.resource_type, item.id) not in known]
+    problems = [_missing(item, f"{item.resource_type}/{item.id}") for item in missing]
+    problems += await _without_version(tx, [item for item in references if item.version and item not in missing])
     if problems:
         raise Refusal(problems)
+
+
+async def _without_version(tx: Transaction, references: Sequence[OwnReference]) -> list[Problem]:
+    """What is wrong with references to versions of resources that are there; what this makes has no version yet."""
+    named = {item: (item.resource_type, item.id, item.version) for item in references if not _is_of_this(tx, item)}
+    if not named:
+        return []
+    known = await resource_versions.known(tx, named.values())
+    return [_missing(item, "/".join((*key[:2], "_history", key[2]))) for item, key in named.items() if key not in known]
+
+
+def _missing(item: OwnReference, what: str) -> Problem:
+    message = f"{what} does not exist; create it first, or refer to it by identifier."
+    return Problem(Category.RULE_BROKEN, "reference-not-found", message, item.expression, "not-found")

@@ -65,7 +65,7 @@ class Conformance:
 
     def definitions(self, resource_type: str) -> list[Definition]:
         """All of a type, by id."""
-        return list(self._definitions[resource_type].values())
+        return sorted(self._definitions[resource_type].values(), key=lambda each: each.id)
 
 
 def _readable(topic: Topic) -> Definition:

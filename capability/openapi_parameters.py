@@ -93,7 +93,7 @@ def criteria_queries(of_type: ServedType) -> list[Parameter]:
 def search_queries(served: Served, of_type: ServedType | None, types: Sequence[str]) -> list[Parameter]:
     """All that a search may be asked; `types` are those that `_type` may name, none where it may not be sent."""
     if of_type is not None and not of_type.is_kept:
-        return criteria_queries(of_type)
+        return [*criteria_queries(of_type), query("_count", QUERIES["_count"])]
     criteria = served.system_parameters if of_type is None else of_type.parameters
     found = [_search_query(each) for each in criteria]
     if types:

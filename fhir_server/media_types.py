@@ -10,7 +10,7 @@ from enum import Enum
 from functools import lru_cache
 from typing import NamedTuple
 
-from ledger.errors import Category, Refusal, invalid, refuse
+from ledger.errors import Category, Refusal, refuse
 from mappers.r4.faults import shown
 
 FHIR_JSON = "application/fhir+json"
@@ -159,7 +159,7 @@ def _media_range(text: str) -> _MediaRange:
 
 @lru_cache(maxsize=256)
 def preferences_of(prefer: str) -> Preferences:
-    """`return=minimal|representation|OperationOutcome` and `handling=strict|lenient`; the rest is ignored.
+    """`return=minimal|representation|OperationOutcome` and `handling=strict|lenient`; other preferences are ignored.
 
     The preferences stand between commas or semicolons, in one header or in several that are joined. RFC 7240
     """
@@ -170,12 +170,6 @@ def preferences_of(prefer: str) -> Preferences:
         match name.strip().lower():
             case "return" if value in _RETURNS:
                 found = found._replace(returns=_RETURNS[value])
-            case "return":
-                raise invalid(
-                    "prefer-invalid", "Prefer: return is one of minimal, representation and OperationOutcome."
-                )
             case "handling" if value in {"strict", "lenient"}:
                 found = found._replace(is_lenient=value == "lenient")
-            case "handling":
-                raise invalid("prefer-invalid", "Prefer: handling is one of strict and lenient.")
     return found

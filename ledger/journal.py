@@ -12,6 +12,7 @@ from datetime import date
 from typing import NamedTuple
 
 from ledger.chart import BALANCE_OF, LedgerAccount
+from ledger.errors import rule_broken
 
 
 class Posting(NamedTuple):
@@ -26,6 +27,16 @@ class Posting(NamedTuple):
     payer: str | None = None
     facility: str | None = None
     detail: str | None = None
+
+
+FIRST_DAY = date(1900, 1, 1)
+"""An earlier date is a slip of the pen: 0206 for 2026."""
+
+_DATED_BY = {
+    "ChargeItem": "ChargeItem.occurrence",
+    "Invoice": "Invoice.date",
+    "PaymentReconciliation": "PaymentReconciliation.paymentDate",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +54,9 @@ class JournalEntry:
     reason: str | None = None
 
     def __post_init__(self) -> None:
+        if self.effective_at < FIRST_DAY:
+            place = _DATED_BY.get(self.source_type, "")
+            raise rule_broken("date-out-of-range", f"Nothing is booked before {FIRST_DAY}.", place)
         assert sum(posting.amount_minor for posting in self.postings) == 0, self
         assert all(posting.amount_minor for posting in self.postings), self
 

@@ -5,7 +5,7 @@ Only `billing.record_change` writes them.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
@@ -25,6 +25,13 @@ _LATEST = Statement(
 _VERSION = Statement(
     "SELECT version, last_updated, content FROM billing.resource_versions"
     " WHERE tenant_id = $1 AND resource_type = $2 AND id = $3 AND version = $4::int"
+)
+# A version is named by its number as it is written: 01 names none.
+_KNOWN = Statement(
+    "SELECT asked.* FROM billing.resource_versions AS kept"
+    " JOIN unnest($2::text[], $3::text[], $4::text[]) AS asked (resource_type, id, version)"
+    " ON kept.resource_type = asked.resource_type AND kept.id = asked.id AND kept.version::text = asked.version"
+    " WHERE kept.tenant_id = $1 AND kept.content IS NOT NULL"
 )
 _CONTENTS = Statement(
     "SELECT content FROM billing.resource_versions"
@@ -84,6 +91,13 @@ async def read_version(
 async def latest(tx: Transaction, resource_type: str, resource_id: str) -> StoredVersion | None:
     rows = await tx.fetch(_LATEST, tx.tenant_id, resource_type, resource_id)
     return StoredVersion(*rows[0]) if rows else None
+
+
+async def known(tx: Transaction, versions: Iterable[tuple[str, str, str]]) -> set[tuple[str, str, str]]:
+    """Those (type, id, version) that exist and are no deletion."""
+    asked = sorted(set(versions))
+    types, ids, numbers = ([each[column] for each in asked] for column in range(3))
+    return {(row[0], row[1], row[2]) for row in await tx.fetch(_KNOWN, tx.tenant_id, types, ids, numbers)}
 
 
 async def contents(tx: Transaction, resource_type: str, resource_id: str) -> list[str]:

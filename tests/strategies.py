@@ -300,7 +300,7 @@ class _Drawing:
         return {"type": "Invoice", "codeFilter": [{"path": "status"}]}
 
 
-NEVER = frozenset({"modifierExtension", "contained"})
+NEVER = frozenset({"modifierExtension", "contained", "implicitRules"})
 
 
 def _repair_period(value: Json) -> None:

@@ -12,6 +12,7 @@ from fhir_server.execution import carry_out
 from fhir_server.fhir_request import FhirRequest
 from fhir_server.interactions.bundle_entries import Entry, answer_entry, read_entry, refused_entry
 from fhir_server.interactions.bundle_order import phase_of
+from fhir_server.interactions.bundle_references import refuse_temporary
 from fhir_server.responses import Answer, bundle
 from fhir_server.service import Service
 from ledger.errors import Refusal
@@ -22,9 +23,13 @@ async def batch(request: FhirRequest, service: Service) -> Answer:
     given: list[dict[str, Any]] = request.document.get("entry", [])
     answers = [b""] * len(given)
     entries: list[Entry] = []
+    full_urls = {item["fullUrl"] for item in given if "fullUrl" in item}
     for index, item in enumerate(given):
         try:
-            entries.append(read_entry(request, service.routes, index, item))
+            entry = read_entry(request, service.routes, index, item)
+            if entry.request.document is not None:
+                refuse_temporary(entry.request.document, full_urls)
+            entries.append(entry)
         except Refusal as refusal:
             await service.access_log.refused(request.visit, refusal)
             answers[index] = refused_entry(refusal, index)

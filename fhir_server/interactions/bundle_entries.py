@@ -53,7 +53,7 @@ def read_entry(
     method = asked["method"]
     path, query = split_url(asked["url"] if url is None else url, outer.base_url, f"{place}.request.url")
     match = table.match(method, path)
-    if match.route.serves is not None or match.route.body == "form":
+    if match.route.body == "form" or not _is_of_bundles(match.route, is_of_transaction=is_of_transaction):
         raise invalid("entry-url", "This cannot be asked for in a Bundle.", f"{place}.request.url", "not-supported")
     resource = entry.get("resource") if match.route.body else None
     if resource is not None and match.route.body == "patch":
@@ -81,6 +81,11 @@ def read_entry(
         raise invalid("body-missing", f"{method} needs a resource in the entry.", f"{place}.resource", "required")
     match.route.check_token(request)
     return Entry(index, match.route, request, entry.get("fullUrl", ""), match.id, query)
+
+
+def _is_of_bundles(route: Route, *, is_of_transaction: bool) -> bool:
+    """What a route serves by itself has no part in a transaction, unless it needs no database; a Bundle has none."""
+    return route.serves is None or route.is_open or (route.operation is not None and not is_of_transaction)
 
 
 def split_url(url: str, base_url: str, place: str) -> tuple[str, list[tuple[str, str]]]:

@@ -31,6 +31,8 @@ from mappers.search_text import split_values, unescaped
 from mappers.subscription_topics import TOPICS
 from storage.search_folding import fold
 
+_DIGITS_MAX = 9
+
 
 async def capabilities(request: FhirRequest, service: Service) -> Answer:
     mode = take(list(request.query), "mode")
@@ -47,11 +49,13 @@ async def read_definition(request: FhirRequest, service: Service) -> Answer:
 
 
 async def search_definitions(request: FhirRequest, service: Service) -> Answer:
-    """All that match, on one page: they are few."""
+    """All that match, by id, on one page where `_count` says nothing else: they are few."""
     found = _conformance_of(service).definitions(request.resource_type)
     applied: Query = []
+    query = list(request.query)
+    count, after = _count_of(take(query, "_count")), take(query, "_cursor") or ""
     known = [parameter.name for parameter in _parameters(request.resource_type)]
-    for name, value in request.query:
+    for name, value in query:
         if name in known:
             if not value:
                 raise invalid("search-value-invalid", f"'{name}': send a value.", issue="value")
@@ -61,9 +65,26 @@ async def search_definitions(request: FhirRequest, service: Service) -> Answer:
             message = f"'{name[:60]}' is no search parameter of {request.resource_type}. There are: {', '.join(known)}."
             raise invalid("unknown-search-parameter", message, issue="not-supported")
     base = f"{request.base_url}/{request.resource_type}"
-    url = f"{base}?{encode_query(applied)}" if applied else base
-    entries = [_entry(f"{base}/{each.id}", each) for each in found]
-    return Answer(HTTPStatus.OK, bundle("searchset", entries, total=len(found), links=[("self", url)]))
+    applied += [] if count is None else [("_count", str(count))]
+    rest = [each for each in found if each.id > after]
+    shown = rest[:count]
+    links = [("self", _url(base, [*applied, *([("_cursor", after)] if after else [])]))]
+    if shown and len(shown) < len(rest):
+        links.append(("next", _url(base, [*applied, ("_cursor", shown[-1].id)])))
+    entries = [_entry(f"{base}/{each.id}", each) for each in shown]
+    return Answer(HTTPStatus.OK, bundle("searchset", entries, total=len(found), links=links))
+
+
+def _count_of(text: str | None) -> int | None:
+    if text is None:
+        return None
+    if not (text.isascii() and text.isdigit()) or len(text) > _DIGITS_MAX:
+        raise invalid("search-value-invalid", "'_count': send a number of matches.", issue="value")
+    return int(text)
+
+
+def _url(base: str, query: Query) -> str:
+    return f"{base}?{encode_query(query)}" if query else base
 
 
 def _matches(definition: Definition, name: str, value: str) -> bool:

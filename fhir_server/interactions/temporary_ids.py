@@ -56,7 +56,7 @@ def temporary_ids(given: list[dict[str, Any]], base_url: str) -> TemporaryIds:
             # A conditional update: the id that it has if nothing matches.
             ids.assigned[index] = _own_id(entry) or new_id()
             actual = f"{path}/{ids.assigned[index]}"
-        elif method == "PUT" and _RESTFUL(path):
+        elif method in {"PUT", "PATCH"} and _RESTFUL(path):
             actual = path
         else:
             continue

@@ -19,7 +19,7 @@ from fhir_server.idempotency import hash_of, once, require_key
 from fhir_server.interactions.bundle_conditions import refuse_changed_matches, rename, replace_conditions
 from fhir_server.interactions.bundle_entries import Entry, answer_entry, place_of, read_entry
 from fhir_server.interactions.bundle_order import CREATES, READS, UPDATES, identity_of, in_order, phase_of
-from fhir_server.interactions.bundle_references import replace_references
+from fhir_server.interactions.bundle_references import refuse_temporary, replace_references
 from fhir_server.interactions.conditional_create import as_existing
 from fhir_server.interactions.criteria import condition_of, criteria_of
 from fhir_server.interactions.temporary_ids import TemporaryIds, temporary_ids
@@ -62,7 +62,7 @@ def _plan(request: FhirRequest, service: Service, given: list[dict[str, Any]]) -
     for index, item in enumerate(given):
         try:
             entry = _read(request, service, ids, index, item)
-            _check(entry, plan)
+            _check(entry, plan, service)
             plan.entries.append(entry)
         except Refusal as refusal:
             if refusal.category in {Category.NOT_ALLOWED, Category.UNAUTHENTICATED}:
@@ -88,21 +88,26 @@ def _read(request: FhirRequest, service: Service, ids: TemporaryIds, index: int,
         raise invalid(refusal.code, message, place, "not-supported") from None
     entry.request.assigned_id = ids.assigned.get(index)
     replacements = ids.replacements_for(entry.full_url)
-    if entry.request.document is not None and replacements:
-        replace_references(entry.request.document, replacements)
+    if entry.request.document is not None:
+        if replacements:
+            replace_references(entry.request.document, replacements)
+        refuse_temporary(entry.request.document)
     return entry
 
 
-def _check(entry: Entry, plan: _Plan) -> None:
+def _check(entry: Entry, plan: _Plan, service: Service) -> None:
     route, request = entry.route, entry.request
     if route.operation is not None and route.operation.needs_idempotency_key:
         require_key(request)
         plan.hashes[entry.index] = hash_of(request)
     if route.writes is not None:
         plan.actions[entry.index] = guarded_writing(route, request, route.writes(request))
-    else:
-        assert route.reads is not None, "read_entry refuses other routes"
+    elif route.reads is not None:
         plan.actions[entry.index] = guarded_reading(route, request, route.reads(request))
+    else:
+        serves = route.serves
+        assert serves is not None, "read_entry refuses other routes"
+        plan.actions[entry.index] = lambda _tx: serves(request, service)
 
 
 def _repeated(entries: list[Entry]) -> list[Problem]:

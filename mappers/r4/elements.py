@@ -10,12 +10,12 @@ from typing import Any
 
 from mappers.r4.bindings import code_check
 from mappers.r4.definitions import ElementDefinition, TypeDefinition, is_primitive, json_names, resource_types
-from mappers.r4.extensions import absolute_url_rule, modifier_extension_check
+from mappers.r4.extensions import absolute_url_rule, implicit_rules_check, modifier_extension_check
 from mappers.r4.faults import PROBLEMS_MAX, Check, Fault, Rule, Scope, json_type, listed, one, shown, step, within
 from mappers.r4.narrative import xhtml_check
 from mappers.r4.primitive_extensions import primitive_extension_rule, without_explained_nulls
 from mappers.r4.primitives import primitive_check
-from mappers.r4.references import reference_rule
+from mappers.r4.references import full_url_rule, reference_rule
 from mappers.r4.resource_invariants import ALL_INVARIANTS
 from mappers.r4.undefined import undefined_resource_check
 
@@ -74,6 +74,7 @@ class _Plan:
         rules = [_choice(element, about) for element, about in definition.elements.items() if about.choice]
         rules += [ALL_INVARIANTS[key] for key in definition.constraints if key not in CHECKED_ELSEWHERE]
         rules += [absolute_url_rule] if name == "Extension" else []
+        rules += [full_url_rule] if name == "Bundle.entry" else []
         self.rules: tuple[Rule, ...] = tuple(dict.fromkeys(rules))
         self.check = self.check_with(())
 
@@ -161,6 +162,8 @@ def _value_check(
     """The check of one value of an element."""
     if type_name == "xhtml":
         return xhtml_check
+    if name == "implicitRules":
+        return implicit_rules_check(primitive_check(type_name))
     if element.codes:
         return code_check(element.codes, f"{parent}.{name}")
     if is_primitive(type_name):

@@ -1,6 +1,6 @@
-"""Extensions: what names them, and that unknown modifier extensions stop the processing.
+"""Extensions: what names them, and that unknown modifier extensions and implicit rules stop the processing.
 
-https://hl7.org/fhir/R4/extensibility.html
+https://hl7.org/fhir/R4/extensibility.html, https://hl7.org/fhir/R4/resource.html#implicitRules
 """
 
 from __future__ import annotations
@@ -31,5 +31,15 @@ def modifier_extension_check(extension: Check) -> Check:
             f"{shown(str(url))} is a modifier extension that this server does not know, so it cannot process this."
         )
         return (extension(value, scope) or []) + one("modifier-extension", message, "extension")
+
+    return check
+
+
+def implicit_rules_check(uri: Check) -> Check:
+    """A server must not process what was made by rules that it does not know; it knows none."""
+
+    def check(value: Any, scope: Scope) -> list[Fault] | None:
+        message = f"{shown(str(value))} names rules that this server does not know, so it cannot process this."
+        return uri(value, scope) or one("implicit-rules-unknown", message, "extension")
 
     return check

@@ -37,6 +37,18 @@ def reference_rule(targets: tuple[str, ...]) -> Rule:
     return check
 
 
+def full_url_rule(entry: dict[str, Any], _scope: Scope) -> list[Fault] | None:
+    """A fullUrl that is a RESTful URL does not disagree with the id of the resource."""
+    full_url, resource = entry.get("fullUrl"), entry.get("resource")
+    if type(full_url) is not str or not full_url.startswith("http") or type(resource) is not dict:
+        return None
+    match, own_id = _restful_end(full_url), resource.get("id")
+    if match is None or type(own_id) is not str or full_url.endswith(f"/{resource.get('resourceType')}/{own_id}"):
+        return None
+    message = f"The fullUrl disagrees with the resource, {resource.get('resourceType')}/{shown(own_id)}; send the same."
+    return one("full-url-differs", message, "value", ".fullUrl")
+
+
 _NOTHING = one("reference-empty", "A reference needs at least one of reference, identifier and display.", "required")
 
 

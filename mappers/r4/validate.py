@@ -12,6 +12,9 @@ from mappers.r4.definitions import definitions
 from mappers.r4.elements import compile_checks
 from mappers.r4.faults import PROBLEMS_MAX, Fault, Scope, one, shown
 
+# What is valid R4 and cannot be processed all the same.
+_OF_VALID = frozenset({"implicit-rules-unknown"})
+
 _CHECK = compile_checks(definitions().types)["Resource"]
 
 
@@ -45,11 +48,12 @@ def validate(
 
 
 def _problems(root: str, faults: list[Fault]) -> list[Problem]:
+    is_valid = all(fault.code in _OF_VALID for fault in faults)
+    category = Category.RULE_BROKEN if is_valid else Category.INVALID
     listed = [
-        Problem(Category.INVALID, fault.code, fault.message, root + fault.path, fault.issue)
-        for fault in faults[:PROBLEMS_MAX]
+        Problem(category, fault.code, fault.message, root + fault.path, fault.issue) for fault in faults[:PROBLEMS_MAX]
     ]
     if len(faults) > PROBLEMS_MAX:
         message = f"There are more problems than the {PROBLEMS_MAX} that are listed; mend these first."
-        listed.append(Problem(Category.INVALID, "more-problems", message, root, "invalid"))
+        listed.append(Problem(category, "more-problems", message, root, "invalid"))
     return listed

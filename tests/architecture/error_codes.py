@@ -37,8 +37,8 @@ _WITH_CATEGORY = {"refuse", "Problem"}
 _CODE = re.compile(r"[a-z]+(-[a-z]+)*|[A-Z]+(_[A-Z]+)+")
 # Issue types of FHIR that stand where a code could.
 _FHIR_CODES = {"invariant"}
-# Known to the edge alone: whose status is not that of their category.
-_STATUS_OF = {"internal-error": 500, "method-not-allowed": 405}
+# Whose status is not that of their category, or of the function that is given them.
+_STATUS_OF = {"internal-error": 500, "method-not-allowed": 405, "implicit-rules-unknown": 422}
 
 Codes = dict[str, set[int]]
 """Code -> the HTTP statuses that the source shows for it; none where it shows them only indirectly."""

@@ -153,14 +153,10 @@ def test_gzip_is_taken_as_accept_encoding_says(accept_encoding: str, is_taken: b
         ("return=representation; handling=lenient", ReturnPreference.REPRESENTATION, True),
         ('handling="strict", return=minimal', ReturnPreference.MINIMAL, False),
         ("respond-async", ReturnPreference.REPRESENTATION, None),
+        # What is not recognized must be ignored: https://www.rfc-editor.org/rfc/rfc7240#section-2
+        ("return=everything", ReturnPreference.REPRESENTATION, None),
+        ("handling=kind, return=minimal", ReturnPreference.MINIMAL, None),
     ],
 )
 def test_preferences(prefer: str, returns: ReturnPreference, is_lenient: bool | None) -> None:
     assert preferences_of(prefer) == (returns, is_lenient)
-
-
-@pytest.mark.parametrize("prefer", ["return=everything", "handling=kind"])
-def test_a_preference_that_is_none_is_refused(prefer: str) -> None:
-    with pytest.raises(Refusal) as refused:
-        preferences_of(prefer)
-    assert refused.value.category is Category.INVALID

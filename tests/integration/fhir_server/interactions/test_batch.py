@@ -90,3 +90,32 @@ async def test_a_reference_that_is_a_search_is_for_transactions_only(hospital: H
     (issue,) = answer["response"]["outcome"]["issue"]
     assert issue["details"]["coding"][0]["code"] == "invalid-reference"
     assert issue["expression"] == ["Bundle.entry[0].resource.account[0].reference"]
+
+
+async def test_what_needs_no_database_and_validation_can_be_asked_for_in_a_batch(hospital: Hospital) -> None:
+    asked = {"resourceType": "Parameters", "parameter": [{"name": "resource", "resource": ACCOUNT | {"status": "foo"}}]}
+    answers = await send(
+        hospital,
+        entry("GET", "metadata"),
+        entry("GET", "OperationDefinition/Invoice-issue"),
+        entry("GET", "SearchParameter?name=charge"),
+        entry("POST", "Account/$validate", asked),
+    )
+    assert [answer["response"]["status"].split()[0] for answer in answers] == ["200"] * 4
+    types = [answer["resource"]["resourceType"] for answer in answers]
+    assert types == ["CapabilityStatement", "OperationDefinition", "Bundle", "OperationOutcome"]
+    assert answers[3]["resource"]["issue"][0]["severity"] == "error"
+
+
+async def test_an_entry_of_a_batch_that_refers_to_another_is_refused(hospital: Hospital) -> None:
+    other, elsewhere = (f"urn:uuid:5f0e7f4e-8d57-4f8a-9f0a-00000000000{number}" for number in (1, 2))
+    answers = await send(
+        hospital,
+        entry("POST", "Account", ACCOUNT) | {"fullUrl": other},
+        entry("POST", "Account", ACCOUNT | {"owner": {"reference": other}}),
+        entry("POST", "Account", ACCOUNT | {"owner": {"reference": elsewhere}}),
+    )
+    assert [answer["response"]["status"].split()[0] for answer in answers] == ["201", "422", "201"]
+    outcome = answers[1]["response"]["outcome"]
+    assert codes_of(outcome) == ["reference-not-found"]
+    assert expressions_of(outcome) == ["Bundle.entry[1].resource.owner.reference"]

@@ -520,3 +520,66 @@ async def test_a_transaction_has_five_hundred_entries(hospital: Hospital) -> Non
     issued = response["entry"][0]["resource"]
     assert (issued["status"], len(issued["lineItem"])) == ("issued", 498)
     assert issued["totalGross"] == {"value": 49800, "currency": "AFN"}
+
+
+async def test_the_definitions_can_be_asked_for_in_a_transaction(hospital: Hospital) -> None:
+    answer = await send(hospital, entry("POST", "Account", account()), entry("GET", "metadata"))
+    assert answer["entry"][1]["resource"]["resourceType"] == "CapabilityStatement"
+
+
+async def test_a_temporary_id_that_no_entry_has_is_refused(hospital: Hospital) -> None:
+    lost = account(owner={"reference": temporary(9)})
+    outcome = await refused(hospital, entry("POST", "Account", lost, ACCOUNT), status=422)
+    assert codes_of(outcome) == ["reference-not-found"]
+    assert expressions_of(outcome) == ["Bundle.entry[0].resource.owner.reference"]
+
+
+async def test_what_a_transaction_patches_can_be_referred_to_by_its_full_url(hospital: Hospital) -> None:
+    there = await hospital.account()
+    operation = [{"name": "type", "valueCode": "add"}, {"name": "path", "valueString": "Account"}]
+    patch = {
+        "resourceType": "Parameters",
+        "parameter": [
+            {
+                "name": "operation",
+                "part": [*operation, {"name": "name", "valueString": "name"}, {"name": "value", "valueString": "x"}],
+            }
+        ],
+    }
+    answer = await send(
+        hospital,
+        entry("PATCH", f"Account/{there['id']}", patch, ACCOUNT),
+        entry("POST", "ChargeItem", charge_item(ACCOUNT), CHARGE),
+    )
+    assert answer["entry"][1]["resource"]["account"] == [{"reference": f"Account/{there['id']}"}]
+
+
+async def test_a_full_url_that_contradicts_the_resource_is_refused(hospital: Hospital) -> None:
+    outcome = await refused(
+        hospital, entry("PUT", "Account/a", account(id="a"), "http://his.example.org/Account/b"), status=400
+    )
+    assert (codes_of(outcome), expressions_of(outcome)) == (["full-url-differs"], ["Bundle.entry[0].fullUrl"])
+
+
+def invoice_on(literal: str) -> Json:
+    return {"resourceType": "Invoice", "status": "draft", "account": {"reference": literal}}
+
+
+async def test_a_reference_to_a_version_is_to_one_that_is_there(hospital: Hospital) -> None:
+    there = await hospital.account()
+    versions = {number: f"Account/{there['id']}/_history/{number}" for number in ("1", "2", "01", "x")}
+    await hospital.create(invoice_on(versions["1"]))
+    for missing in ("2", "01", "x"):
+        outcome = await refused(hospital, entry("POST", "Invoice", invoice_on(versions[missing])), status=422)
+        assert codes_of(outcome) == ["reference-not-found"]
+        assert expressions_of(outcome) == ["Bundle.entry[0].resource.account.reference"]
+
+
+async def test_a_reference_to_a_version_that_is_the_deletion_leads_nowhere(hospital: Hospital) -> None:
+    there = await hospital.account()
+    await hospital.http.delete(f"Account/{there['id']}")
+    await hospital.http.put(f"Account/{there['id']}", json=account(id=there["id"]))
+    for version, status in (("1", 201), ("2", 422), ("3", 201)):
+        literal = f"Account/{there['id']}/_history/{version}"
+        answer = await hospital.http.post("Invoice", json=invoice_on(literal))
+        assert answer.status_code == status, answer.text
