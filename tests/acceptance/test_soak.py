@@ -10,15 +10,19 @@ import gzip
 import json
 import os
 import random
+import re
 import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 import pytest
 
+from fhir_server.rest.route import BASE_PATH
+from fhir_server.rest.routes import ROUTES
 from tests.acceptance.server_process import ServerProcess, run
 
 SECONDS = float(os.environ.get("BILLING_TEST_SOAK_SECONDS", "6"))
@@ -96,16 +100,22 @@ async def _client(http: httpx.AsyncClient, token: str, seed: int, until: float, 
         method, url, headers, content = _request(draw, known)
         headers["authorization"] = draw.choice([f"Bearer {token}"] * 20 + ["Bearer x.y.z", "Basic YTpi"])
         try:
-            answer = await http.request(method, url, headers=headers, content=content)
+            # As a path of the server, where httpx would put it below the FHIR base.
+            where = http.base_url.join(url) if url.startswith(BASE_PATH) else url
+            answer = await http.request(method, where, headers=headers, content=content)
         except (httpx.InvalidURL, httpx.LocalProtocolError, UnicodeEncodeError):
             continue  # such a thing cannot even be sent
         statuses[answer.status_code] += 1
+        if answer.status_code >= 500 and answer.status_code not in BUSY:
+            print(answer.status_code, method, url[:500], content, answer.text)
         if answer.status_code == 201 and "location" in answer.headers:
             known.append(answer.headers["location"].split("/")[-3])
             known[1:] = known[-50:]
 
 
 def _request(draw: random.Random, known: list[str]) -> tuple[str, str, dict[str, str], bytes | None]:
+    if draw.random() < 0.15:
+        return _rest_request(draw, known)
     if draw.random() < 0.3:
         return "POST", draw.choice(["Account", "ChargeItem"]), {"content-type": "application/json"}, _valid(draw, known)
     path = "/".join(
@@ -124,6 +134,29 @@ def _request(draw: random.Random, known: list[str]) -> tuple[str, str, dict[str,
         content = gzip.compress(content * draw.choice([1, 300])) if draw.random() < 0.7 else content
     method = draw.choice(["GET", "GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"])
     return method, path, headers, content
+
+
+def _rest_request(draw: random.Random, known: list[str]) -> tuple[str, str, dict[str, str], bytes | None]:
+    """Any route of the REST API: its example, or what is nothing of the kind, about what is there and what is not."""
+    route = draw.choice(ROUTES)
+    path = re.sub(
+        r"\{\w+\}", lambda _: quote(draw.choice([*known, _text(draw)[:100] or "x"]), safe=""), route.full_path
+    )
+    if draw.random() < 0.3:
+        path += "?" + str(httpx.QueryParams({draw.choice(["limit", "cursor", "account", "status", "x"]): _text(draw)}))
+    headers = {
+        "content-type": "application/json",
+        "idempotency-key": draw.choice(["k", str(draw.randrange(10**6)), " "]),
+    }
+    content: bytes | None = None
+    if route.takes is not None:
+        example = dict(route.takes.model_json_schema()["examples"][0])
+        if draw.random() < 0.7:
+            example[draw.choice([*example, "x"])] = draw.choice(
+                [_text(draw), None, -1, [], {}, 10**20, f"Account/{known[-1]}"]
+            )
+        content = draw.choice([json.dumps(example).encode(), _hostile(draw)])
+    return route.method, path, headers, content
 
 
 def _text(draw: random.Random) -> str:
