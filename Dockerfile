@@ -9,13 +9,14 @@ RUN python -m venv /venv \
 
 FROM python:3.13-slim
 # With a passwd entry, which PostgreSQL's initdb insists on.
-RUN useradd --uid 10001 --no-create-home billing \
-    && install --directory --owner=billing --mode=0700 /data
+RUN groupadd --gid 10001 billing && useradd --uid 10001 --gid 10001 --no-create-home billing \
+    && install --directory --owner=billing --group=billing --mode=0700 /data
 COPY --from=install /venv /venv
 COPY . /app
 RUN /venv/bin/python -m compileall -q /app
 WORKDIR /app
-USER billing
+# By number: an orchestrator that insists on no root cannot look names up.
+USER 10001:10001
 ENV PYTHONPATH=/app PYTHONUNBUFFERED=1 BILLING_HOST=0.0.0.0 BILLING_PORT=8080 BILLING_DATA_DIR=/data
 VOLUME /data
 EXPOSE 8080

@@ -6,6 +6,7 @@ import sys
 
 import typer
 
+from fhir_server.commands.audit import audit
 from fhir_server.commands.backup import backup
 from fhir_server.commands.bench import bench
 from fhir_server.commands.check import check
@@ -49,6 +50,7 @@ cli.add_typer(periods, name="periods")
 cli.command()(check)
 cli.command()(seal)
 cli.command()(sbom)
+cli.command()(audit)
 cli.command()(backup)
 cli.command()(restore)
 cli.command()(upgrade)
