@@ -131,6 +131,7 @@ def create_app(settings: Settings) -> FastAPI:
         *(_built_in_issuer(service) if settings.built_in_issuer_is_on else []),
     ]
     app.state.access_log = service.access_log
+    app.state.tenants = service.tenants
     allow_origins(app, settings.allowed_origins)
     # What is added last sees a request first.
     app.add_middleware(

@@ -53,27 +53,21 @@ def audit(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 def about(name: str, *ids: str) -> Any:
     def answer(queries: list[Any]) -> Any:
-        hit, nothing = {"vulns": [{"id": id_} for id_ in ids]}, {}
-        return {"results": [hit if query["package"]["name"] == name else nothing for query in queries]}
+        hit: Any = {"vulns": [{"id": id_} for id_ in ids]}
+        return {"results": [hit if query["package"]["name"] == name else {} for query in queries]}
 
     return answer
 
 
 def test_every_pin_is_asked_for_and_what_is_known_of_one_fails() -> None:
-    with (
-        advising(about("starlette", "GHSA-1", "PYSEC-2")) as (url, (*_,)),
-        advising(about("starlette", "GHSA-1")) as (
-            again,
-            asked,
-        ),
-    ):
+    with advising(about("starlette", "GHSA-1", "PYSEC-2")) as (url, asked):
         told = audit("--service", url)
-        accepted = audit("--service", again, "--ignore", "GHSA-1")
+        accepted = audit("--service", url, "--ignore", "GHSA-1", "--ignore", "PYSEC-2")
     assert told.returncode == 1
     assert [line.split()[2] for line in told.stdout.splitlines()[:2]] == ["GHSA-1", "PYSEC-2"]
     assert told.stdout.startswith("starlette ")
     assert accepted.returncode == 0, accepted.stdout
-    path, queries = asked
+    path, queries = asked[:2]
     assert path == "/v1/querybatch"
     assert len(queries) == sum("==" in line and not line.startswith(" ") for line in PINNED.splitlines())
     assert all(f"{query['package']['name']}=={query['version']}" in PINNED for query in queries)
