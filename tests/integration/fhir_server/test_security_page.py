@@ -118,16 +118,7 @@ async def test_a_program_is_registered_and_gets_a_token_as_the_page_says(
     async with serving(fresh_database, tmp_path) as server:
         await server.add_tenant(id="kabul-1")
         command = shlex.split(block_with("./run clients add"))
-        done = await asyncio.to_thread(
-            subprocess.run,
-            [CHECKOUT / "run", *command[1:]],
-            env=os.environ
-            | {"DATABASE_URL": fresh_database.app, "BILLING_MIGRATE_DATABASE_URL": fresh_database.migrate},
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-        client_id = done.stdout.strip()
+        client_id = await asyncio.to_thread(_run, command[1:], fresh_database)
         assert f"`{client_id}`" in PAGE
         key = ECKey.generate_key("P-384", {"kid": "his"}, private=True)
         keys = KeySet([key]).as_dict(private=False)
@@ -138,6 +129,15 @@ async def test_a_program_is_registered_and_gets_a_token_as_the_page_says(
         assert (granted["scope"], granted["expires_in"]) == ("system/*.rs", server.settings.client_token_seconds)
         async with server.client(granted["access_token"]) as http:
             assert (await http.get("Invoice")).status_code == 200
+
+
+def _run(arguments: list[str], database: DatabaseAccess) -> str:
+    """What `./run` prints."""
+    settings = {"DATABASE_URL": database.app, "BILLING_MIGRATE_DATABASE_URL": database.migrate}
+    done = subprocess.run(
+        [CHECKOUT / "run", *arguments], env=os.environ | settings, capture_output=True, text=True, check=True
+    )
+    return done.stdout.strip()
 
 
 async def _post_as_documented(server: Server, client_id: str, key: ECKey) -> httpx.Response:

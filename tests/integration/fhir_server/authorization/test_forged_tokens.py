@@ -8,7 +8,6 @@ import json
 import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -41,13 +40,14 @@ class Realm:
         return {name: value for name, value in ({**claims, "scope": ALL} | changed).items() if value is not None}
 
 
-@pytest_asyncio.fixture
-async def realm(database: DatabaseAccess, tmp_path: Path) -> AsyncIterator[Realm]:
+@pytest_asyncio.fixture(scope="module")
+async def realm(database: DatabaseAccess, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Realm]:
     ours = TrustedIssuer(issuer=OURS, audience=AUDIENCE, jwks=KeySet([RSA, EC]).as_dict(private=False))
     other = TrustedIssuer(
         issuer=OTHER, audience=AUDIENCE, jwks=KeySet([THEIRS]).as_dict(private=False), tenants=("elsewhere",)
     )
-    async with serving(database, tmp_path, built_in_issuer="off", trusted_issuers=(ours, other)) as server:
+    directory = tmp_path_factory.mktemp("realm")
+    async with serving(database, directory, built_in_issuer="off", trusted_issuers=(ours, other)) as server:
         yield Realm(server, await server.add_tenant())
 
 

@@ -239,6 +239,41 @@ async def test_each_step_of_a_chain_is_held_to_its_own_part(ward: Ward) -> None:
         assert ids(await http.get("Invoice")) == {draft["id"]}
 
 
+@pytest.mark.parametrize(
+    ("scope", "patient"),
+    [
+        ("patient/*.cruds", "p1"),
+        ("system/Subscription.cruds system/Invoice.rs?status=draft", ""),
+        ("system/Subscription.cruds?status=off system/Invoice.rs", ""),
+    ],
+)
+async def test_a_subscription_is_no_way_to_hear_more(ward: Ward, scope: str, patient: str) -> None:
+    """Neither a new one, nor one of somebody else that is changed, nor what an old one has told."""
+    hook = {"type": "rest-hook", "endpoint": "https://claims.example.org/hook", "payload": "application/fhir+json"}
+    wanted = {
+        "resourceType": "Subscription",
+        "status": "requested",
+        "reason": "to hear more",
+        "criteria": "Invoice?status=issued",
+        "channel": hook,
+    }
+    theirs = await ward.hospital.create(wanted)
+    async with ward.client(scope, patient) as http:
+        for method, url, content in (
+            ("POST", "Subscription", wanted),
+            ("PUT", f"Subscription/{theirs['id']}", {**theirs, "criteria": "Invoice?subject=Patient/p2"}),
+            ("GET", f"Subscription/{theirs['id']}/$events?content=full-resource", None),
+            ("GET", f"Subscription/{theirs['id']}/$get-ws-binding-token", None),
+        ):
+            answer = await http.request(method, url, json=content)
+            if "$events" in url and answer.status_code == 200:
+                # There is none yet, and so nothing that it may not see.
+                assert "Invoice/" not in answer.text
+            else:
+                assert answer.status_code in {403, 404, 422}, (method, url, answer.text)
+    assert (await ward.hospital.read(f"Subscription/{theirs['id']}"))["criteria"] == wanted["criteria"]
+
+
 async def test_wider_scopes_beside_a_patient_s_open_nothing_more(ward: Ward) -> None:
     async with ward.client("patient/Account.rs system/*.cruds user/*.cruds", "p1") as http:
         assert ids(await http.get("Invoice")) == {ward.invoices[0]["id"]}
