@@ -6,21 +6,32 @@ has lost its locks and must stop what it did under them.
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
+from collections.abc import Sequence
 from typing import Any
 
 import psycopg
 
 from ledger.errors import Category, Refusal, refuse
+from storage.gathering import Gathering
+from storage.pipeline import Pipeline, Statement
+
+_LOCK = Statement("SELECT n, pg_try_advisory_lock(n) FROM unnest($1::bigint[]) AS w(n)")
+_UNLOCK = Statement("SELECT pg_advisory_unlock(n) FROM unnest($1::bigint[]) AS w(n)")
+
+AT_ONCE_MAX = 200
 
 
 class SessionLocks:
-    """Session-level advisory locks (https://www.postgresql.org/docs/current/explicit-locking.html#ADVISORY-LOCKS)."""
+    """Session-level advisory locks (https://www.postgresql.org/docs/current/explicit-locking.html#ADVISORY-LOCKS).
+
+    Who has a lock must not ask for it again before giving it back: PostgreSQL would count two.
+    """
 
     def __init__(self, connection: psycopg.AsyncConnection[Any]) -> None:
         self._connection = connection
-        self._one_at_a_time = asyncio.Lock()
+        self._pipeline = Pipeline(connection)
+        self._gathering = Gathering(self._exchange, size_max=AT_ONCE_MAX)
 
     @classmethod
     async def connect(cls, conninfo: str) -> SessionLocks:
@@ -34,24 +45,29 @@ class SessionLocks:
 
     async def try_lock(self, name: str) -> bool:
         """Take the lock of that name unless another process has it."""
-        return await self._ask("SELECT pg_try_advisory_lock(%s)", name)
+        return await self._gathering.ask((_number(name), True))
 
     async def unlock(self, name: str) -> None:
-        await self._ask("SELECT pg_advisory_unlock(%s)", name)
+        await self._gathering.ask((_number(name), False))
 
     async def check(self) -> None:
         """Raise where the connection is lost, and the locks with it."""
-        await self._ask("SELECT %s::bigint IS NOT NULL", "")
+        await self._gathering.ask((None, False))
 
-    async def _ask(self, statement: Any, name: str) -> bool:
-        number = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], signed=True)
-        async with self._one_at_a_time:
-            try:
-                cursor = await self._connection.execute(statement, [number])
-                row = await cursor.fetchone()
-            except psycopg.Error as error:
-                raise _lost() from error
-        return bool(row and row[0])
+    async def _exchange(self, wanted: Sequence[tuple[int | None, bool]]) -> list[bool]:
+        """For each lock whether it was taken (true) or given back (false): all in one round trip."""
+        back = [number for number, takes in wanted if number is not None and not takes]
+        take = [number for number, takes in wanted if number is not None and takes]
+        try:
+            _, rows = await self._pipeline.run([(_UNLOCK, (back,)), (_LOCK, (take,))])
+        except psycopg.Error as error:
+            raise _lost() from error
+        taken: dict[int | None, bool] = dict(rows)
+        return [takes and taken[number] for number, takes in wanted]
+
+
+def _number(name: str) -> int:
+    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], signed=True)
 
 
 def _lost() -> Refusal:

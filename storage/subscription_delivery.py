@@ -9,16 +9,24 @@ from typing import Any, NamedTuple
 from storage.pipeline import Statement
 from storage.transaction import Database, Reader, Transaction
 
+AHEAD = 100
+"""How many events are read for a subscriber at least, where there are so many, whatever fits into a notification."""
+
+AHEAD_BYTES_MAX = 1024 * 1024
+"""Of content, as it is stored: nothing more is read behind it."""
+
 _DUE = Statement(
-    "SELECT s.tenant_id, s.id FROM billing.subscription_state AS s"
-    " WHERE s.due_at <= statement_timestamp() AND NOT EXISTS (SELECT FROM unnest($2::text[], $3::text[]) AS b(t, i)"
+    "SELECT s.tenant_id, s.id, r.endpoint, s.failures FROM billing.subscription_state AS s"
+    " JOIN billing.subscription AS r ON r.tenant_id = s.tenant_id AND r.id = s.id"
+    " WHERE s.due_at <= statement_timestamp() AND r.endpoint IS NOT NULL"
+    " AND NOT EXISTS (SELECT FROM unnest($2::text[], $3::text[]) AS b(t, i)"
     " WHERE b.t = s.tenant_id AND b.i = s.id) ORDER BY s.due_at LIMIT $1::int"
 )
 _ENDED = Statement(
     "SELECT tenant_id, id FROM billing.subscription_state WHERE ends_at <= statement_timestamp() LIMIT 100"
 )
 _WORK = Statement(
-    "SELECT s.revision, s.status, s.paused, s.due_at <= statement_timestamp(), s.last_number, s.sent_number,"
+    "SELECT s.id, s.revision, s.status, s.paused, s.due_at <= statement_timestamp(), s.last_number, s.sent_number,"
     " s.failures,"
     " r.criteria, r.channel_type, r.endpoint, r.payload, r.payload_content, r.heartbeat_seconds, r.timeout_seconds,"
     " r.max_count, k.headers, k.signing_key,"
@@ -26,7 +34,7 @@ _WORK = Statement(
     " FROM billing.subscription_state AS s"
     " JOIN billing.subscription AS r ON r.tenant_id = s.tenant_id AND r.id = s.id"
     " JOIN billing.subscription_secret AS k ON k.tenant_id = s.tenant_id AND k.id = s.id"
-    " WHERE s.tenant_id = $1 AND s.id = $2"
+    " WHERE s.tenant_id = $1 AND s.id = ANY ($2::text[])"
 )
 _COLUMNS = "e.number, e.resource_type, e.resource_id, e.version, e.recorded_at, v.interaction"
 _JOIN = (
@@ -38,25 +46,37 @@ _EVENTS = Statement(
     " WHERE e.tenant_id = $1 AND e.subscription_id = $2 AND e.number >= $3::bigint"
     " AND e.number <= $4::bigint ORDER BY e.number LIMIT $6::int"
 )
-# What comes next for a subscriber, with the content where that is what is sent.
+# What comes next for subscribers, with the content where that is what is sent.
 _PENDING = Statement(
-    f"SELECT {_COLUMNS}, CASE WHEN r.payload IS NOT NULL AND coalesce(r.payload_content, 'full-resource') ="
-    " 'full-resource' THEN v.content END FROM billing.subscription_event AS e"
-    f" JOIN billing.subscription AS r ON r.tenant_id = e.tenant_id AND r.id = e.subscription_id {_JOIN}"
-    " WHERE e.tenant_id = $1 AND e.subscription_id = $2 AND e.number > (SELECT s.sent_number"
-    " FROM billing.subscription_state AS s WHERE s.tenant_id = $1 AND s.id = $2) ORDER BY e.number"
-    " LIMIT (SELECT coalesce(m.max_count, 1) FROM billing.subscription AS m WHERE m.tenant_id = $1 AND m.id = $2)"
+    "SELECT w.id, p.number, p.resource_type, p.resource_id, p.version, p.recorded_at, p.interaction, p.content"
+    " FROM unnest($2::text[]) AS w(id)"
+    " JOIN billing.subscription_state AS s ON s.tenant_id = $1 AND s.id = w.id"
+    " JOIN billing.subscription AS r ON r.tenant_id = $1 AND r.id = w.id"
+    " CROSS JOIN LATERAL (SELECT n.*, sum(pg_column_size(n.content))"
+    " OVER (ORDER BY n.number ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS bytes_before FROM"
+    f" (SELECT {_COLUMNS}, CASE WHEN r.payload IS NOT NULL AND coalesce(r.payload_content, 'full-resource') ="
+    f" 'full-resource' THEN v.content END AS content FROM billing.subscription_event AS e {_JOIN}"
+    " WHERE e.tenant_id = $1 AND e.subscription_id = w.id AND e.number > s.sent_number ORDER BY e.number"
+    " LIMIT greatest(r.max_count, $3::int)) AS n) AS p"
+    " WHERE coalesce(p.bytes_before, 0) < $4::bigint ORDER BY w.id, p.number"
 )
 # Sending once more what was sent is allowed, losing the memory of it in a crash is therefore too: no wait for the disk.
 _CARELESS = Statement("SELECT set_config('synchronous_commit', 'off', true)")
+# Who sent stands where it began, unless the operator had it begin elsewhere meanwhile. All rows in the order of their
+# ids, as they are numbered, too: so nobody waits in a ring.
 _SENT = Statement(
-    "UPDATE billing.subscription_state AS s SET sent_number = greatest(s.sent_number, $3::bigint), failures = 0,"
-    " deliveries = s.deliveries + $5::int,"
-    " last_sent_at = CASE WHEN $5::int > 0 THEN statement_timestamp() ELSE s.last_sent_at END,"
+    "UPDATE billing.subscription_state AS s SET"
+    " sent_number = CASE WHEN s.sent_number = m.begin THEN m.number ELSE s.sent_number END, failures = 0,"
+    " deliveries = s.deliveries + m.deliveries,"
+    " last_sent_at = CASE WHEN m.deliveries > 0 THEN statement_timestamp() ELSE s.last_sent_at END,"
     " due_at = CASE WHEN s.paused OR s.status NOT IN ('requested', 'active') THEN NULL"
-    " WHEN s.last_number > $3::bigint THEN statement_timestamp()"
-    " WHEN $4::int > 0 THEN statement_timestamp() + make_interval(secs => $4::int) END"
-    " WHERE s.tenant_id = $1 AND s.id = $2 RETURNING s.due_at <= statement_timestamp()"
+    " WHEN s.last_number > CASE WHEN s.sent_number = m.begin THEN m.number ELSE s.sent_number END"
+    " THEN statement_timestamp()"
+    " WHEN m.heartbeat_seconds > 0 THEN statement_timestamp() + make_interval(secs => m.heartbeat_seconds) END"
+    " FROM (SELECT w.* FROM unnest($2::text[], $3::bigint[], $4::bigint[], $5::int[], $6::int[])"
+    " AS w(id, begin, number, deliveries, heartbeat_seconds)"
+    " JOIN billing.subscription_state AS x ON x.tenant_id = $1 AND x.id = w.id ORDER BY x.id FOR NO KEY UPDATE OF x)"
+    " AS m WHERE s.tenant_id = $1 AND s.id = m.id RETURNING s.id, s.due_at <= statement_timestamp()"
 )
 # Over a websocket nothing is ever due: who listens is told when there is something.
 _SENT_OVER_SOCKET = Statement(
@@ -93,6 +113,15 @@ _FORGET_LOG = Statement(
 
 
 class DueSubscription(NamedTuple):
+    """Somebody to send to, and where; `failures` in a row so far."""
+
+    tenant_id: str
+    id: str
+    endpoint: str
+    failures: int
+
+
+class EndedSubscription(NamedTuple):
     tenant_id: str
     id: str
 
@@ -121,6 +150,16 @@ class Work(NamedTuple):
     now: datetime
 
 
+class Sent(NamedTuple):
+    """What a subscriber has taken: the events behind `begin` up to `number`, in so many deliveries."""
+
+    id: str
+    begin: int
+    number: int
+    deliveries: int
+    heartbeat_seconds: int
+
+
 class StoredEvent(NamedTuple):
     """An event with the version that it is about; `content` is None where it is not wanted or was deleted."""
 
@@ -139,16 +178,28 @@ async def due(database: Database, limit: int, busy: Sequence[tuple[str, str]]) -
     return [DueSubscription(*row) for row in await database.read("", _DUE, limit, tenants, ids)]
 
 
-async def ended(database: Database) -> list[DueSubscription]:
+async def ended(database: Database) -> list[EndedSubscription]:
     """Those whose end has passed."""
-    return [DueSubscription(*row) for row in await database.read("", _ENDED)]
+    return [EndedSubscription(*row) for row in await database.read("", _ENDED)]
 
 
-async def read_work(database: Database, tenant_id: str, subscription_id: str) -> tuple[Work, list[StoredEvent]] | None:
-    """A subscription and the events that come next, as many as it takes at once; None where it is gone."""
-    key = (tenant_id, subscription_id)
-    rows, events = await database.read_all(tenant_id, [(_WORK, key), (_PENDING, key)])
-    return (Work(*rows[0]), [StoredEvent(*row) for row in events]) if rows else None
+async def read_work(
+    database: Database, tenant_id: str, ids: Sequence[str]
+) -> dict[str, tuple[Work, list[StoredEvent]]]:
+    """Subscriptions of a tenant that are there, each with the next events, maybe more than it takes at once."""
+    key = (tenant_id, list(ids))
+    rows, events = await database.read_all(tenant_id, [(_WORK, key), (_PENDING, (*key, AHEAD, AHEAD_BYTES_MAX))])
+    found: dict[str, tuple[Work, list[StoredEvent]]] = {row[0]: (Work(*row[1:]), []) for row in rows}
+    for subscription_id, *event in events:
+        if subscription_id in found:
+            found[subscription_id][1].append(StoredEvent(*event))
+    return found
+
+
+async def read_subscription(database: Database, tenant_id: str, subscription_id: str) -> Work | None:
+    """A subscription alone."""
+    rows = await database.read(tenant_id, _WORK, tenant_id, [subscription_id])
+    return Work(*rows[0][1:]) if rows else None
 
 
 async def read_events(
@@ -166,23 +217,20 @@ async def read_events(
     return [StoredEvent(*row) for row in rows]
 
 
-async def mark_sent(
-    database: Database,
-    tenant_id: str,
-    subscription_id: str,
-    number: int,
-    heartbeat_seconds: int | None,
-    *,
-    deliveries: int = 1,
-) -> bool:
-    """Remember that everything up to the number was taken; whether there is more to send."""
-    parameters = (tenant_id, subscription_id, number, heartbeat_seconds or 0, deliveries)
+async def mark_sent(database: Database, tenant_id: str, sent: Sequence[Sent]) -> set[str]:
+    """Remember what subscribers of a tenant have taken; to which of them there is more to send."""
+    parameters = (tenant_id, *(list(column) for column in zip(*sent, strict=True)))
     results = await database.read_all(tenant_id, [(_CARELESS, ()), (_SENT, parameters)])
-    return bool(results[1] and results[1][0][0])
+    return {subscription_id for subscription_id, is_due in results[1] if is_due}
 
 
 async def mark_sent_over_socket(database: Database, tenant_id: str, subscription_id: str, number: int) -> None:
     await database.read_all(tenant_id, [(_CARELESS, ()), (_SENT_OVER_SOCKET, (tenant_id, subscription_id, number))])
+
+
+def mark_sent_before_failure(tx: Transaction, sent: Sent) -> None:
+    """The same in the transaction that says what was not taken."""
+    tx.send(_SENT, tx.tenant_id, *([value] for value in sent))
 
 
 def mark_failed(tx: Transaction, subscription_id: str, error: str, retry_seconds: float) -> None:

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 from storage.pipeline import Statement
 from storage.resource_rows import rows_of
+from storage.subscription_delivery import DueSubscription
 from storage.transaction import Database, Transaction
 
 _TENANTS = Statement(
@@ -34,14 +35,18 @@ _CONTENTS = Statement(
     " JOIN unnest($2::text[], $3::text[], $4::int[]) AS w(resource_type, id, version)"
     " ON v.resource_type = w.resource_type AND v.id = w.id AND v.version = w.version WHERE v.tenant_id = $1"
 )
-# An event is due at once where nothing failed before it, and not before what failed is tried again.
+# An event is due at once where nothing failed before it, and not before what failed is tried again. The rows are locked
+# in the order of their ids, as those are that were sent to.
 _NUMBER = Statement(
     "UPDATE billing.subscription_state AS s SET last_number = s.last_number + n.count,"
-    " due_at = CASE WHEN s.paused OR s.status NOT IN ('requested', 'active') OR r.channel_type <> 'rest-hook'"
+    " due_at = CASE WHEN s.paused OR s.status NOT IN ('requested', 'active') OR n.channel_type <> 'rest-hook'"
     " THEN s.due_at WHEN s.failures > 0 AND s.due_at IS NOT NULL THEN s.due_at ELSE statement_timestamp() END"
-    " FROM unnest($2::text[], $3::bigint[]) AS n(id, count)"
-    " JOIN billing.subscription AS r ON r.tenant_id = $1 AND r.id = n.id"
-    " WHERE s.tenant_id = $1 AND s.id = n.id RETURNING s.id, s.last_number - n.count, r.channel_type"
+    " FROM (SELECT w.id, w.count, r.channel_type, r.endpoint FROM unnest($2::text[], $3::bigint[]) AS w(id, count)"
+    " JOIN billing.subscription_state AS x ON x.tenant_id = $1 AND x.id = w.id"
+    " JOIN billing.subscription AS r ON r.tenant_id = $1 AND r.id = w.id ORDER BY x.id FOR NO KEY UPDATE OF x) AS n"
+    " WHERE s.tenant_id = $1 AND s.id = n.id"
+    " RETURNING s.id, s.last_number - n.count, n.channel_type, n.endpoint, s.failures,"
+    " s.due_at <= statement_timestamp()"
 )
 _INSERT_EVENTS = Statement(
     "INSERT INTO billing.subscription_event"
@@ -87,6 +92,13 @@ class NumberedEvent(NamedTuple):
     change: QueuedChange
 
 
+class Told(NamedTuple):
+    """Who got events: those to send to, and the ids of those over websockets."""
+
+    due: list[DueSubscription]
+    sockets: list[str]
+
+
 async def tenants_with_changes(database: Database) -> list[str]:
     return [row[0] for row in await database.read("", _TENANTS)]
 
@@ -125,23 +137,27 @@ async def contents(tx: Transaction, versions: Sequence[tuple[str, str, int]]) ->
     return [Content(*row) for row in await tx.fetch(_CONTENTS, tx.tenant_id, types, ids, numbers)]
 
 
-async def number_events(
-    tx: Transaction, matches: dict[str, list[QueuedChange]]
-) -> tuple[list[NumberedEvent], list[str]]:
-    """Give each subscription's changes its next numbers; and which subscriptions are told over websockets.
+async def number_events(tx: Transaction, matches: dict[str, list[QueuedChange]]) -> tuple[list[NumberedEvent], Told]:
+    """Give each subscription's changes its next numbers; and who is to be told now.
 
     A subscription that was deleted meanwhile gets none.
     """
     if not matches:
-        return [], []
+        return [], Told([], [])
     ids = sorted(matches)
-    rows = await tx.fetch(_NUMBER, tx.tenant_id, ids, [len(matches[each]) for each in ids])
+    rows = sorted(await tx.fetch(_NUMBER, tx.tenant_id, ids, [len(matches[each]) for each in ids]))
     numbered = [
         NumberedEvent(subscription_id, before + at, change)
-        for subscription_id, before, _ in sorted(rows)
+        for subscription_id, before, *_ in rows
         for at, change in enumerate(matches[subscription_id], 1)
     ]
-    return numbered, sorted(row[0] for row in rows if row[2] == "websocket")
+    sockets = [id_ for id_, _, channel_type, *_ in rows if channel_type == "websocket"]
+    due = [
+        DueSubscription(tx.tenant_id, id_, endpoint, failures)
+        for id_, _, _, endpoint, failures, is_due in rows
+        if is_due and endpoint is not None
+    ]
+    return numbered, Told(due, sockets)
 
 
 def insert_events(tx: Transaction, events: Sequence[NumberedEvent], sockets: Sequence[str]) -> None:

@@ -18,6 +18,7 @@ from billing.subscription_status import tell_status
 from ledger.errors import Refusal
 from storage import subscription_delivery, subscription_matching, subscription_overview
 from storage.session_locks import SessionLocks
+from storage.subscription_delivery import DueSubscription
 from storage.transaction import Database, Transaction
 from storage.wake_up import CHANGES, listen
 from subscriptions.channels.rest_hook import RestHook
@@ -35,8 +36,9 @@ LOOK_SECONDS = 1.0
 PAUSE_SECONDS = 0.02
 """Between two looks at what is due: what is matched here is sent without one."""
 
-TURNS = 20
-"""Notifications in a row to one subscriber, before others of the endpoint have their turn."""
+HELD_ELSEWHERE_SECONDS = 0.05
+SLOW_SECONDS = 1.0
+"""After so long a run takes a slot of those that are slow or fail."""
 
 DUE_MAX = 500
 TENANTS_AT_ONCE = 4
@@ -104,7 +106,8 @@ class Dispatcher:
 
         async def one(tenant_id: str) -> None:
             async with at_once:
-                await matcher.run(tenant_id, sending.wake)
+                if await matcher.run(tenant_id, sending.wake):
+                    self._changed.set()
 
         while True:
             self._changed.clear()
@@ -120,8 +123,8 @@ class Dispatcher:
             self._due.clear()
             busy = [(each.tenant_id, each.id) for each in self._busy]
             found = await subscription_delivery.due(database, DUE_MAX, busy)
-            for tenant_id, subscription_id in found:
-                sending.wake(tenant_id, subscription_id)
+            for each in found:
+                sending.wake(each)
             if len(found) == DUE_MAX:
                 self._due.set()
             await asyncio.sleep(PAUSE_SECONDS)
@@ -157,15 +160,16 @@ class _Sending:
         self._locks = locks
         self._delivery = delivery
         delivery.again = self._wake_later
+        self._held_elsewhere: set[Subscriber] = set()
 
-    def wake(self, tenant_id: str, subscription_id: str) -> None:
+    def wake(self, due: DueSubscription) -> None:
         """Send to a subscriber, or once more where that is going on already."""
-        subscriber, busy = Subscriber(tenant_id, subscription_id), self._dispatcher._busy
+        subscriber, busy = Subscriber(due.tenant_id, due.id), self._dispatcher._busy
         if subscriber in busy:
             busy[subscriber] = True
         else:
             busy[subscriber] = False
-            sending = self._send(subscriber)
+            sending = self._send(subscriber, due)
             try:
                 self._group.create_task(sending)
             except RuntimeError:
@@ -173,53 +177,56 @@ class _Sending:
                 busy.pop(subscriber, None)
                 raise
 
-    def _wake_later(self, subscriber: Subscriber, seconds: float) -> None:
+    def _wake_later(self, due: DueSubscription, seconds: float) -> None:
         def wake() -> None:
             # Nobody is there any more where the dispatcher has begun anew; it looks for what is due itself then.
             with suppress(RuntimeError):
-                self.wake(subscriber.tenant_id, subscriber.id)
+                self.wake(due)
 
         asyncio.get_running_loop().call_later(seconds, wake)
 
-    async def _send(self, subscriber: Subscriber) -> None:
+    async def _send(self, subscriber: Subscriber, due: DueSubscription) -> None:
         busy = self._dispatcher._busy
         try:
-            again = True
-            while again:
+            has_more = True
+            while has_more or busy[subscriber]:
                 busy[subscriber] = False
-                again = await self._some_turns(subscriber) or busy[subscriber]
+                has_more = await self._run(subscriber, due)
+                if has_more:
+                    due = due._replace(failures=0)
         except Exception as failure:
-            # One that cannot be rendered, say, must not stop the others. What it is about stays out of the log.
+            # One that goes wrong must not stop the others. What it is about stays out of the log.
             log.warning("sending to a subscription failed: %s", type(failure).__name__)
         finally:
             busy.pop(subscriber, None)
 
-    async def _some_turns(self, subscriber: Subscriber) -> bool:
-        """Whether more is to be done at once."""
-        read = await subscription_delivery.read_work(self._database, subscriber.tenant_id, subscriber.id)
-        if read is None or not read[0].is_due or read[0].endpoint is None:
-            return False
-        # Those that fail have slots of their own, and so take none from those that do not.
-        is_failing = read[0].failures > 0
-        endpoint = (urlsplit(read[0].endpoint).netloc.lower(), is_failing)
+    async def _run(self, subscriber: Subscriber, due: DueSubscription) -> bool:
+        """Whether more is to be done at once. Between two runs others of the endpoint and of the tenant have theirs."""
+        # Those that fail have slots of their own, and those that are slow get one of these: they take none from others.
+        place = (due.tenant_id, urlsplit(due.endpoint).netloc.lower(), due.failures > 0)
+        tenant, behind = (due.tenant_id, due.failures > 0), (due.tenant_id, True)
         async with (
-            self._dispatcher._by_endpoint.hold(endpoint),
-            self._dispatcher._by_tenant.hold((subscriber.tenant_id, is_failing)),
+            self._dispatcher._by_endpoint.hold(place),
+            self._dispatcher._by_tenant.hold(tenant, later=behind, after_seconds=SLOW_SECONDS),
         ):
-            return await self._locked_turns(subscriber)
+            name = f"subscription {subscriber.tenant_id}/{subscriber.id}"
+            if not await self._locks.try_lock(name):
+                self._look_once_more(subscriber, due)
+                return False
+            self._held_elsewhere.discard(subscriber)
+            try:
+                return await self._delivery.run(subscriber)
+            finally:
+                with suppress(Refusal):
+                    await self._locks.unlock(name)
 
-    async def _locked_turns(self, subscriber: Subscriber) -> bool:
-        name = f"subscription {subscriber.tenant_id}/{subscriber.id}"
-        if not await self._locks.try_lock(name):
-            return False
-        try:
-            for _ in range(TURNS):
-                if not await self._delivery.turn(subscriber):
-                    return False
-            return True
-        finally:
-            with suppress(Refusal):
-                await self._locks.unlock(name)
+    def _look_once_more(self, subscriber: Subscriber, due: DueSubscription) -> None:
+        """Another dispatcher is sending to it, and may have been about to stop."""
+        if subscriber in self._held_elsewhere:
+            self._held_elsewhere.discard(subscriber)
+        else:
+            self._held_elsewhere.add(subscriber)
+            self._wake_later(due, HELD_ELSEWHERE_SECONDS)
 
 
 def _kinds(failure: BaseException) -> Iterator[str]:

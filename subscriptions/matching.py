@@ -20,7 +20,8 @@ from mappers.r4.json_text import decode_own
 from mappers.subscription_terms import Terms, terms_of
 from storage import subscription_matching
 from storage.search_criteria import EVERYTHING
-from storage.subscription_matching import Content, KnownSubscription, NumberedEvent, QueuedChange
+from storage.subscription_delivery import DueSubscription
+from storage.subscription_matching import Content, KnownSubscription, QueuedChange
 from storage.transaction import Database, Transaction
 
 BATCH = 500
@@ -118,19 +119,20 @@ class Matcher:
         self._base_url = base_url
         self._indexes: dict[str, TenantIndex] = {}
 
-    async def run(self, tenant_id: str, told: Callable[[str, str], None]) -> None:
-        """Match all that a tenant has queued; `told` is called with each (tenant, subscription) that got events."""
-        while True:
-            found = await self._database.run(tenant_id, ACTOR, self._match)
-            if found is None:
-                return
-            events, was_full = found
-            for subscription_id in dict.fromkeys(event.subscription_id for event in events):
-                told(tenant_id, subscription_id)
-            if not was_full:
-                return
+    async def run(self, tenant_id: str, wake: Callable[[DueSubscription], None]) -> bool:
+        """Match some of what a tenant has queued; `wake` is called with each subscription that is to be sent to.
 
-    async def _match(self, tx: Transaction) -> tuple[list[NumberedEvent], bool] | None:
+        Whether there may be more: between two batches of one tenant the others have theirs.
+        """
+        found = await self._database.run(tenant_id, ACTOR, self._match)
+        if found is None:
+            return False
+        due, was_full = found
+        for each in due:
+            wake(each)
+        return was_full
+
+    async def _match(self, tx: Transaction) -> tuple[list[DueSubscription], bool] | None:
         claimed = await subscription_matching.claim(tx, BATCH)
         if claimed is None or not claimed[0]:
             return None
@@ -142,10 +144,10 @@ class Matcher:
         for change in changes:
             for subscription_id in _matching(index, change, contents, self._base_url):
                 matches[subscription_id].append(change)
-        events, sockets = await subscription_matching.number_events(tx, matches)
-        subscription_matching.insert_events(tx, events, sockets)
+        events, told = await subscription_matching.number_events(tx, matches)
+        subscription_matching.insert_events(tx, events, told.sockets)
         subscription_matching.take_away(tx, changes)
-        return events, len(changes) == BATCH
+        return told.due, len(changes) == BATCH
 
     async def _contents(
         self, tx: Transaction, index: TenantIndex, changes: list[QueuedChange]

@@ -1,7 +1,7 @@
 """The rest-hook channel: a notification is an HTTP request to the subscriber's endpoint.
 
 Where a connection may go is asked again for every connection, with the address that it is made to; redirects are not
-followed, and no proxy of the environment is used.
+followed, no proxy of the environment is used, and what is answered is not read but for its status.
 """
 
 from __future__ import annotations
@@ -10,25 +10,30 @@ import asyncio
 import ipaddress
 import socket
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
+from functools import lru_cache, partial
 from http import HTTPStatus
 from types import TracebackType
 from typing import Self
-from urllib.parse import urlsplit
 
 import aiohttp
-import httpx
 from aiohttp.abc import AbstractResolver, ResolveResult
-from aiohttp.resolver import ThreadedResolver
-from httpx_aiohttp import AiohttpTransport
+from multidict import CIMultiDict
+from yarl import URL
 
 from billing.endpoint_policy import EndpointPolicy, EndpointRefusedError
 from subscriptions.signature import signed_headers
 
 CONNECTIONS_MAX = 500
 KEPT_ALIVE_SECONDS = 30
+NAMES_KEPT_SECONDS = 5
+LOOK_UPS_MAX = 32
 ANSWER_BYTES_MAX = 64 * 1024
+ANSWER_SECONDS_MAX = 1.0
+"""How much is read of what a subscriber says, beside the status, so that the connection can be used again."""
+
 RETRY_AFTER_SECONDS_MAX = 3600
 
 
@@ -56,12 +61,36 @@ class Outcome:
     is_gone: bool = field(default=False)
 
 
-class GuardedResolver(AbstractResolver):
-    """Resolves names, and gives only addresses that may be connected to: the connection goes to these."""
+class SystemResolver(AbstractResolver):
+    """The resolver of the system, in threads of its own: names that nobody answers for delay no others."""
 
-    def __init__(self, policy: EndpointPolicy) -> None:
+    def __init__(self) -> None:
+        self._threads = ThreadPoolExecutor(LOOK_UPS_MAX, "look-up")
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[ResolveResult]:
+        asked = partial(
+            socket.getaddrinfo, host, port, family, socket.SOCK_STREAM, socket.IPPROTO_TCP, socket.AI_ADDRCONFIG
+        )
+        found = await asyncio.get_running_loop().run_in_executor(self._threads, asked)
+        return [
+            ResolveResult(
+                hostname=host, host=str(address[0]), port=port, family=each, proto=proto, flags=socket.AI_NUMERICHOST
+            )
+            for each, _, proto, _, address in found
+        ]
+
+    async def close(self) -> None:
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+
+class GuardedResolver(AbstractResolver):
+    """Gives only addresses that may be connected to: the connection goes to one of these."""
+
+    def __init__(self, policy: EndpointPolicy, resolver: AbstractResolver) -> None:
         self._policy = policy
-        self._resolver = ThreadedResolver()
+        self._resolver = resolver
 
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
@@ -77,83 +106,96 @@ class GuardedResolver(AbstractResolver):
 
 
 class RestHook:
-    """A client for all endpoints of one dispatcher."""
+    """A client for all endpoints of one dispatcher. `resolver`: who is asked for the addresses of names."""
 
-    def __init__(self, policy: EndpointPolicy) -> None:
+    def __init__(self, policy: EndpointPolicy, resolver: AbstractResolver | None = None) -> None:
         self._policy = policy
+        self._resolver = resolver
+        # Who waits for a connection is not yet talking to anybody: that time is not the endpoint's.
+        self._connections = asyncio.Semaphore(CONNECTIONS_MAX)
 
     async def __aenter__(self) -> Self:
         connector = aiohttp.TCPConnector(
-            limit=CONNECTIONS_MAX,
-            resolver=GuardedResolver(self._policy),
-            ttl_dns_cache=5,
+            limit=0,
+            resolver=GuardedResolver(self._policy, self._resolver or SystemResolver()),
+            ttl_dns_cache=NAMES_KEPT_SECONDS,
             keepalive_timeout=KEPT_ALIVE_SECONDS,
         )
-        session = aiohttp.ClientSession(
+        self._session = aiohttp.ClientSession(
             connector=connector,
             cookie_jar=aiohttp.DummyCookieJar(),
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=None),
             trust_env=False,
-            skip_auto_headers=["User-Agent", "Content-Type"],
+            auto_decompress=False,
+            skip_auto_headers=["User-Agent", "Content-Type", "Accept", "Accept-Encoding"],
         )
-        self._client = httpx.AsyncClient(
-            transport=AiohttpTransport(client=session), follow_redirects=False, trust_env=False
-        )
-        self._client.headers.clear()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self._client.aclose()
+        await self._session.close()
 
     async def send(self, message: Message) -> Outcome:
         try:
-            self._policy.check_url(message.url)
-            self._check_literal(message.url)
-            async with asyncio.timeout(message.timeout_seconds):
-                return await self._send(message)
+            url = _checked(self._policy, message.url)
+            async with self._connections, asyncio.timeout(message.timeout_seconds):
+                return await self._send(message, url)
         except EndpointRefusedError as refused:
             return Outcome(taken=False, error=str(refused))
         except TimeoutError:
             return Outcome(taken=False, error=f"no answer within {message.timeout_seconds:g} seconds")
-        except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError) as failure:
+        except (aiohttp.ClientError, OSError, ValueError) as failure:
             return Outcome(taken=False, error=_named(failure))
 
-    def _check_literal(self, url: str) -> None:
-        """An address in the URL is resolved by nobody."""
-        host = urlsplit(url).hostname or ""
-        try:
-            ipaddress.ip_address(host)
-        except ValueError:
-            return
-        self._policy.check_address(host, host)
-
-    async def _send(self, message: Message) -> Outcome:
-        headers = httpx.Headers([_split(each) for each in message.headers])
-        headers.setdefault("User-Agent", "billing-subscriptions")
-        if message.content_type is not None:
-            headers["Content-Type"] = message.content_type
-        headers.update(signed_headers(message.id, int(time.time()), message.body, message.keys))
-        timeout = httpx.Timeout(message.timeout_seconds)
-        async with self._client.stream(
-            message.method, message.url, content=message.body, headers=headers, timeout=timeout
+    async def _send(self, message: Message, url: URL) -> Outcome:
+        async with self._session.request(
+            message.method, url, data=message.body, headers=_headers(message), allow_redirects=False
         ) as response:
             await _drain(response)
             return _outcome(response)
 
 
-async def _drain(response: httpx.Response) -> None:
-    """Read what is said, so that the connection can be used again; not more than anybody would say."""
+@lru_cache(maxsize=4096)
+def _checked(policy: EndpointPolicy, text: str) -> URL:
+    """A URL that may be asked; its name is looked up for every connection, an address in it is not."""
+    policy.check_url(text)
+    url = URL(text)
+    host = url.host or ""
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return url
+    policy.check_address(host, host)
+    return url
+
+
+def _headers(message: Message) -> CIMultiDict[str]:
+    """Those of the subscription, and ours, which nobody can set."""
+    headers = CIMultiDict(_split(each) for each in message.headers)
+    headers.setdefault("User-Agent", "billing-subscriptions")
+    if message.content_type is not None:
+        headers["Content-Type"] = message.content_type
+    headers.update(signed_headers(message.id, int(time.time()), message.body, message.keys))
+    return headers
+
+
+async def _drain(response: aiohttp.ClientResponse) -> None:
+    """Read what is said, so that the connection can be used again; who says more, or slowly, loses the connection."""
     size = 0
-    async for chunk in response.aiter_raw():
-        size += len(chunk)
-        if size > ANSWER_BYTES_MAX:
-            return
+    try:
+        async with asyncio.timeout(ANSWER_SECONDS_MAX):
+            async for chunk in response.content.iter_any():
+                size += len(chunk)
+                if size > ANSWER_BYTES_MAX:
+                    return response.close()
+    except (TimeoutError, aiohttp.ClientError):
+        response.close()
 
 
-def _outcome(response: httpx.Response) -> Outcome:
-    status = response.status_code
-    if response.is_success:
+def _outcome(response: aiohttp.ClientResponse) -> Outcome:
+    status = response.status
+    if 200 <= status < 300:
         return Outcome(taken=True)
     said = f"HTTP {status}"
     if status in {HTTPStatus.MOVED_PERMANENTLY, HTTPStatus.FOUND, HTTPStatus.SEE_OTHER} or status in {307, 308}:
@@ -185,10 +227,13 @@ def _split(header: str) -> tuple[str, str]:
 
 def _named(failure: BaseException) -> str:
     """The kind of a failure; what it says may repeat what was sent."""
-    cause: BaseException | None = failure
-    while cause is not None:
-        if isinstance(cause, EndpointRefusedError):
-            return str(cause)
-        cause = cause.__cause__ or cause.__context__
-    kinds = {httpx.ConnectError: "no connection", httpx.ReadError: "the connection was lost"}
+    kinds: dict[type[BaseException], str] = {
+        aiohttp.ClientConnectorDNSError: "its name is not known",
+        aiohttp.ClientConnectorCertificateError: "its certificate is not valid",
+        aiohttp.ClientSSLError: "no TLS connection",
+        aiohttp.ClientConnectorError: "no connection",
+        aiohttp.ServerDisconnectedError: "the connection was lost",
+        aiohttp.ClientOSError: "the connection was lost",
+        aiohttp.ClientResponseError: "what was answered is not HTTP",
+    }
     return next((said for kind, said in kinds.items() if isinstance(failure, kind)), type(failure).__name__)

@@ -138,5 +138,4 @@ class BoundSubscription:
         return (xml_of_json(body) if work.payload is not None and "xml" in work.payload else body).decode()
 
     async def _work(self) -> Work | None:
-        read = await subscription_delivery.read_work(self._database, self._tenant_id, self._id)
-        return None if read is None else read[0]
+        return await subscription_delivery.read_subscription(self._database, self._tenant_id, self._id)
