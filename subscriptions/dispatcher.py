@@ -61,10 +61,19 @@ class Dispatcher:
     async def run(self) -> NoReturn:
         """Work for ever. What breaks - the database goes away - is begun anew, with nothing taken for done."""
         while True:
+            # A task of its own: who is told to stop while something breaks in a TaskGroup sees only what broke.
+            working = asyncio.create_task(self._work())
             try:
-                await self._work()
-            except Exception as failure:
-                log.warning("the dispatcher begins anew: %s", ", ".join(sorted(set(_kinds(failure)))))
+                await asyncio.wait([working])
+            except asyncio.CancelledError:
+                working.cancel()
+                await asyncio.gather(working, return_exceptions=True)
+                raise
+            failure = None if working.cancelled() else working.exception()
+            if failure is not None and not isinstance(failure, Exception):
+                raise failure
+            kinds = _kinds(failure) if failure is not None else ("cancelled",)
+            log.warning("the dispatcher begins anew: %s", ", ".join(sorted(set(kinds))))
             self._busy.clear()
             await asyncio.sleep(RESTART_SECONDS)
 

@@ -13,7 +13,7 @@ from ledger.errors import Refusal
 from ledger.tenant import Tenant
 from storage.transaction import Database, Transaction
 from tests.integration.serving import BASE, Hospital, Json
-from tests.integration.subscriptions.receiver import Receiver
+from tests.integration.subscriptions.receiver import Received, Receiver
 from tests.integration.subscriptions.test_rest_hook import subscribed, until_status
 
 pytestmark = pytest.mark.usefixtures("dispatcher")
@@ -101,3 +101,24 @@ async def test_events_are_sent_again_from_a_number(hospital: Hospital, receiver:
     await receiver.until(lambda: receiver.numbers == [1, 2, 3, 2, 3])
     with pytest.raises(Refusal, match="1 to 3"):
         await operate(hospital, "replay", subscription, 9)
+
+
+async def test_what_is_sent_at_the_moment_does_not_undo_a_replay(hospital: Hospital, receiver: Receiver) -> None:
+    subscription = await subscribed(hospital, receiver, "charge-captured")
+    account = await hospital.account()
+    for _ in range(2):
+        await hospital.charge(account)
+    await receiver.until(lambda: receiver.numbers == [1, 2])
+    hangs, release = asyncio.Event(), asyncio.Event()
+
+    async def hang(_: Received) -> int:
+        hangs.set()
+        await release.wait()
+        return 200
+
+    receiver.answer = hang
+    await hospital.charge(account)
+    await hangs.wait()
+    await operate(hospital, "replay", subscription, 2)
+    release.set()
+    await receiver.until(lambda: receiver.numbers == [1, 2, 3, 2, 3])

@@ -8,6 +8,7 @@ import hmac
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import psycopg
 import pytest
 from lxml import etree
 
@@ -364,3 +365,32 @@ async def test_two_dispatchers_share_the_work_and_never_send_out_of_order(
             for each in receivers:
                 await each.until(lambda each=each: len(each.numbers) >= 40)  # type: ignore[misc]
                 assert each.numbers == list(range(1, 41))
+
+
+async def test_who_has_lost_its_locks_with_its_connection_sends_nothing_out_of_order(
+    database: DatabaseAccess, hospital: Hospital, receiver: Receiver
+) -> None:
+    await subscribed(hospital, receiver, "charge-captured")
+    release, hangs = asyncio.Event(), asyncio.Event()
+
+    async def hang_once(told: Received) -> int:
+        if told.numbers == [2] and not hangs.is_set():
+            hangs.set()
+            await release.wait()
+        return 200
+
+    receiver.answer = hang_once
+    account = await hospital.account()
+    async with dispatching(database):
+        for _ in range(5):
+            await hospital.charge(account)
+        await hangs.wait()
+        with psycopg.connect(database.superuser, autocommit=True) as connection:
+            connection.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                " WHERE datname = current_database() AND usename = 'billing_worker'"
+            )
+        await receiver.until(lambda: 5 in receiver.numbers)
+        release.set()
+        await receiver.until(lambda: receiver.numbers.count(2) >= 2)
+    assert list(dict.fromkeys(receiver.numbers)) == [1, 2, 3, 4, 5]
