@@ -62,12 +62,18 @@ class PeriodChangeDocument(Document):
     reason: str | None = None
 
 
-class PeriodDocument(PeriodChangeDocument):
+class PeriodDocument(Document):
     """A range of days, both included. Its id is the day on which it begins."""
 
     model_config = example_config({"id": "2026-02-01", **_EXAMPLE})
 
     id: str
+    status: Status
+    first_day: Day
+    last_day: Day
+    changed_at: Annotated[datetime | None, Field(description="None of a period that was open ever since.")] = None
+    changed_by: str | None = None
+    reason: str | None = None
 
 
 class ShownPeriodDocument(PeriodDocument):

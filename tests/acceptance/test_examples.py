@@ -115,6 +115,23 @@ def test_the_commands_of_the_readme_lead_to_a_balanced_invoice(demo_server: Demo
         assert without_ids(answer) in without_ids(printed)
 
 
+def test_the_commands_of_the_cashiers_day_and_the_month_end_answer_what_the_page_shows(
+    demo_server: DemoServer, tmp_path: Path
+) -> None:
+    page = (CHECKOUT / "docs" / "month-end.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"```sh\n(.*?)```(?:\n\n```(?:json)?\n(.*?)```)?", page, re.DOTALL)
+    assert sum(commands.count("curl ") for commands, _ in blocks) >= 10
+    script = "".join(f"{commands}printf '\\f'\n" for commands, _ in blocks)
+    origin = demo_server.base_url.removesuffix("/fhir")
+    script = script.replace("http://127.0.0.1:8080", origin).replace("./run", str(CHECKOUT / "run"))
+    (tmp_path / "var").mkdir()
+    printed = run(demo_server, "bash", "-euc", script, cwd=tmp_path).split("\f")
+    for (commands, shown), answered in zip(blocks, printed, strict=False):
+        if shown:
+            # The page breaks its lines where it likes.
+            assert "".join(without_ids(answered).split()) == "".join(without_ids(shown).split()), commands
+
+
 class Receiver(BaseHTTPRequestHandler):
     """Takes every notification, and remembers of what kind it was."""
 
