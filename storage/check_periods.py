@@ -15,8 +15,9 @@ _CLOSINGS = (
 # entry, its day, the day through which the books were closed when it was recorded. The journal is read once, by day;
 # the entries of a day are looked for only where one of them came too late.
 ENTRY_IN_CLOSED = sql(
-    f"WITH c AS ({_CLOSINGS}), d AS (SELECT effective_at, max(recorded_at) AS latest FROM billing.journal_entry"
-    " WHERE tenant_id = $1 GROUP BY effective_at), late AS (SELECT d.effective_at, c.changed_at, c.closed_through"
+    f"WITH c AS ({_CLOSINGS}), d AS MATERIALIZED (SELECT effective_at, max(recorded_at) AS latest"
+    " FROM billing.journal_entry WHERE tenant_id = $1 GROUP BY effective_at),"
+    " late AS (SELECT d.effective_at, c.changed_at, c.closed_through"
     " FROM d JOIN c ON d.effective_at > c.before AND d.effective_at <= c.closed_through WHERE d.latest > c.changed_at)"
     " SELECT e.entry_id::text, e.effective_at, late.closed_through FROM late JOIN billing.journal_entry AS e"
     " ON e.tenant_id = $1 AND e.effective_at = late.effective_at AND e.recorded_at > late.changed_at"
@@ -24,7 +25,7 @@ ENTRY_IN_CLOSED = sql(
 )
 # day, ledger account, currency, debit and credit as closed, and of the postings
 CLOSING_DIFFERS = sql(
-    f"WITH c AS ({_CLOSINGS}), d AS (SELECT ledger_account, currency, effective_at,"
+    f"WITH c AS ({_CLOSINGS}), d AS MATERIALIZED (SELECT ledger_account, currency, effective_at,"
     " sum(greatest(amount_minor, 0)) AS debit, sum(greatest(-amount_minor, 0)) AS credit FROM billing.posting"
     " WHERE tenant_id = $1 GROUP BY 1, 2, 3), p AS (SELECT c.closed_through, d.ledger_account, d.currency,"
     " sum(d.debit) AS debit, sum(d.credit) AS credit FROM c JOIN d ON d.effective_at <= c.closed_through"
