@@ -14,7 +14,7 @@ class ChargeItem(Resource):
 
     `amount` is what the charge costs (extension charge-amount), absent until it is priced; `unpriced` (extension
     charge-unpriced) says that it waits for a price. Every field is shown in the resource: what is posted for it, and
-    which invoice holds it, the journal and `invoiced_charge` know.
+    which invoice holds it, the journal and `invoiced_charge` know. The events of a timing are a JSON array of dates.
     """
 
     status: str
@@ -23,6 +23,9 @@ class ChargeItem(Resource):
     occurrence_date_time: str | None = None
     occurrence_period_start: str | None = None
     occurrence_period_end: str | None = None
+    occurrence_timing_start: str | None = None
+    occurrence_timing_end: str | None = None
+    occurrence_timing_events: str | None = None
     performing_organization: str | None = None
     requesting_organization: str | None = None
     enterer: str | None = None

@@ -8,7 +8,7 @@ from ledger.charge_item import ChargeItem
 from mappers.extension_leaves import Extension, Extensions, ServerAmount, TrueFlag
 from mappers.extensions import CHARGE_AMOUNT, CHARGE_UNPRICED
 from mappers.index_rows import References, Texts, Tokens
-from mappers.leaves import First, Inside, LocalId, MoneyAmount, Number, Plain, Required, Segment
+from mappers.leaves import Dates, First, Inside, LocalId, MoneyAmount, Number, Plain, Required, Segment
 from mappers.mapper import Mapper
 from mappers.resource import IDENTIFIERS, identifier_of, official, own
 from storage.search_parameters import (
@@ -40,6 +40,16 @@ CHARGE_ITEM = Mapper(
         Inside("context", Segment("context")),
         Plain("occurrence_date_time", "occurrenceDateTime"),
         Inside("occurrencePeriod", Plain("occurrence_period_start", "start"), Plain("occurrence_period_end", "end")),
+        Inside(
+            "occurrenceTiming",
+            Dates("occurrence_timing_events", "event"),
+            Inside(
+                "repeat",
+                Inside(
+                    "boundsPeriod", Plain("occurrence_timing_start", "start"), Plain("occurrence_timing_end", "end")
+                ),
+            ),
+        ),
         Inside("performingOrganization", Segment("performing_organization")),
         Inside("requestingOrganization", Segment("requesting_organization")),
         Inside("enterer", Segment("enterer")),

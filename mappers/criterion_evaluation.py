@@ -7,6 +7,7 @@ not, so that false stands for SQL's unknown here.
 
 from __future__ import annotations
 
+import json
 import operator
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import fields
@@ -238,22 +239,35 @@ def _columns(record_class: Any) -> dict[str, tuple[str, int | None]]:
 
 
 def _bound(record: Any, name: str, side: str) -> datetime | None:
-    """The first or last instant of a partial date or a period, as the database computes it."""
+    """The first or last instant of a partial date, a period or a timing, as the database computes it."""
     start, end = _dates_of(record, name)
-    if start is None and end is None:
-        return None
+    events = map(_interval, _events_of(record, name))
     if side == "low":
-        return _FIRST if start is None else _interval(start)[0]
-    return _LAST if end is None else _interval(end)[1]
+        lows = [low for low, _ in events]
+        return min([*lows, *_limit(start, end, _FIRST if start is None else _interval(start)[0])], default=None)
+    highs = [high for _, high in events]
+    return max([*highs, *_limit(start, end, _LAST if end is None else _interval(end)[1])], default=None)
+
+
+def _limit(start: str | None, end: str | None, instant: datetime) -> list[datetime]:
+    return [] if start is None and end is None else [instant]
 
 
 def _dates_of(record: Any, name: str) -> Sequence[str | None]:
     if isinstance(record, ChargeItem) and name == "occurrence":
         date = record.occurrence_date_time
-        return (date or record.occurrence_period_start, date or record.occurrence_period_end)
+        start = date or record.occurrence_period_start or record.occurrence_timing_start
+        return (start, date or record.occurrence_period_end or record.occurrence_timing_end)
     if name in _columns(record.__class__):
         return (getattr(record, name),) * 2
     return getattr(record, f"{name}_start"), getattr(record, f"{name}_end")
+
+
+def _events_of(record: Any, name: str) -> list[str]:
+    """The dates of a timing that its events are on."""
+    if isinstance(record, ChargeItem) and name == "occurrence" and record.occurrence_timing_events is not None:
+        return [event for event in json.loads(record.occurrence_timing_events) if event is not None]
+    return []
 
 
 def _interval(text: str) -> tuple[datetime, datetime]:

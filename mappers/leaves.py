@@ -6,6 +6,7 @@ owns `fields` of the record and `paths` of the element (`servicePeriod.start`, `
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any, Protocol
@@ -54,6 +55,26 @@ class Plain:
         value = getattr(record, self._field)
         if value is not None:
             element[self._key] = value
+
+
+class Dates:
+    """An array of dates or dateTimes, in one column as JSON; a null is in the place of one with an extension alone."""
+
+    __slots__ = ("_field", "_key", "fields", "paths")
+
+    def __init__(self, field: str, key: str) -> None:
+        self._field, self._key = field, key
+        self.fields, self.paths = (field,), (key,)
+
+    def take(self, element: Element, values: Values, reading: Reading) -> None:  # noqa: ARG002
+        value = element.pop(self._key, None)
+        if value is not None:
+            values[self._field] = json.dumps(value)
+
+    def put(self, element: Element, record: Any) -> None:
+        value = getattr(record, self._field)
+        if value is not None:
+            element[self._key] = json.loads(value)
 
 
 class Required(Plain):

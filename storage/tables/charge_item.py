@@ -21,9 +21,9 @@ from storage.tables.metadata import (
     unstated,
 )
 
-_OCCURRENCE_ABSENT = (
-    "occurrence_date_time IS NULL AND occurrence_period_start IS NULL AND occurrence_period_end IS NULL"
-)
+_BEGINS = "coalesce(occurrence_date_time, occurrence_period_start, occurrence_timing_start)"
+_ENDS = "coalesce(occurrence_date_time, occurrence_period_end, occurrence_timing_end)"
+_LIMITED = f"coalesce({_BEGINS}, {_ENDS}) IS NOT NULL"
 
 charge_item = resource_table(
     "charge_item",
@@ -33,12 +33,16 @@ charge_item = resource_table(
     text("occurrence_date_time"),
     text("occurrence_period_start"),
     text("occurrence_period_end"),
+    text("occurrence_timing_start"),
+    text("occurrence_timing_end"),
+    text("occurrence_timing_events"),
+    # Of a timing only the outer limits matter; one that has none is found by no date.
     *bounds(
         "occurrence",
-        f"CASE WHEN {_OCCURRENCE_ABSENT} THEN NULL ELSE "
-        f"coalesce({SCHEMA}.fhir_low(coalesce(occurrence_date_time, occurrence_period_start)), '-infinity') END",
-        f"CASE WHEN {_OCCURRENCE_ABSENT} THEN NULL ELSE "
-        f"coalesce({SCHEMA}.fhir_high(coalesce(occurrence_date_time, occurrence_period_end)), 'infinity') END",
+        f"least({SCHEMA}.fhir_low_of(occurrence_timing_events),"
+        f" CASE WHEN {_LIMITED} THEN coalesce({SCHEMA}.fhir_low({_BEGINS}), '-infinity') END)",
+        f"greatest({SCHEMA}.fhir_high_of(occurrence_timing_events),"
+        f" CASE WHEN {_LIMITED} THEN coalesce({SCHEMA}.fhir_high({_ENDS}), 'infinity') END)",
     ),
     text("performing_organization"),
     text("requesting_organization"),

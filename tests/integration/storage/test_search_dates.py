@@ -49,6 +49,14 @@ PERIODS = (
     (None, "2026-01-01"),
     ("2024", "2028"),
 )
+# The events and the bounds of a timing, and its outer limits.
+TIMINGS = (
+    (["2026-01-01"], None, ("2026-01-01", "2026-01-01")),
+    (["2026-02", "2025-12-31T23:59:59Z"], None, ("2025-12-31T23:59:59Z", "2026-02")),
+    ([], {"start": "2026-01-01", "end": "2026-01-31"}, ("2026-01-01", "2026-01-31")),
+    ([], {"end": "2026-01-01"}, (None, "2026-01-01")),
+    (["2027"], {"start": "2026-01-01", "end": "2026-01-02"}, ("2026-01-01", "2027")),
+)
 ASKED = (
     "2025",
     "2026",
@@ -117,6 +125,14 @@ async def test_each_prefix_finds_what_the_specification_says(database: DatabaseA
             stored[f"p{number}"] = period(start, end)
             ends = {name: text for name, text in (("start", start), ("end", end)) if text}
             documents.append({**plain, "id": f"p{number}", element: ends})
+    if resource_type == "ChargeItem":
+        for number, (events, within, limits) in enumerate(TIMINGS):
+            stored[f"t{number}"] = period(*limits)
+            timing = {"event": events} if events else {}
+            timing |= {"repeat": {"boundsPeriod": within}} if within else {}
+            documents.append({**plain, "id": f"t{number}", "occurrenceTiming": timing})
+        unlimited = {"repeat": {"frequency": 3, "period": 1, "periodUnit": "d"}}
+        documents.append({**plain, "id": "unlimited", "occurrenceTiming": unlimited})
     documents.append({**plain, "id": "none"})
     async with searched_tenant(database) as tenant:
         await tenant.store(*documents)

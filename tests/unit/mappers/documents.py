@@ -217,6 +217,9 @@ CHARGE_ITEMS = with_required(
     context=references("Encounter"),
     occurrenceDateTime=DATE_TIMES,
     occurrencePeriod=periods(),
+    occurrenceTiming=element(
+        event=some(DATE_TIMES), repeat=element(boundsPeriod=periods(), count=st.just(3)), code=concepts()
+    ),
     performer=some(element(function=concepts(), actor=references("Practitioner"), id=CODES)),
     performingOrganization=references("Organization"),
     requestingOrganization=references("Organization"),

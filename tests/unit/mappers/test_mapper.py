@@ -214,7 +214,9 @@ def changed_copies(record: Any) -> Iterator[tuple[str, Any]]:
         name, value = field.name, getattr(record, field.name)
         if name in {"version", "last_updated", "index", "residue"} or value is None:
             continue
-        if name == "settlement_currency":
+        if name == "occurrence_timing_events":
+            yield name, dataclasses.replace(record, **{name: '["2027"]'})
+        elif name == "settlement_currency":
             yield name, dataclasses.replace(record, **{name: "JPY"})
         elif name.endswith("_currency") or name == "currency":
             yield name, dataclasses.replace(record, **{name: "CLF"})
