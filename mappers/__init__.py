@@ -15,9 +15,9 @@ from mappers.subscription import SUBSCRIPTION
 MAPPER_VERSION = 1
 """Kept with each rendered version, so that a later mapper can be told from a broken one.
 
-It promises: what a mapper of this version rendered, a mapper of this version renders again, byte for byte, from the same
-row. It is raised where a released version would render a row otherwise, not where a value moves from the residue to a
-column or to index rows and comes back as it was: that `./run check` proves. Nothing is released yet, so it is 1.
+It promises: what a mapper of this version rendered, a mapper of this version renders again, byte for byte, from the
+same row. It is raised where a released version would render a row otherwise, not where a value moves from the residue
+to a column or to index rows and comes back as it was: that `./run check` proves. Nothing is released yet, so it is 1.
 """
 
 MAPPERS: dict[str, Mapper[Any]] = {

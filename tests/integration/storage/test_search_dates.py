@@ -50,7 +50,7 @@ PERIODS = (
     ("2024", "2028"),
 )
 # The events and the bounds of a timing, and its outer limits.
-TIMINGS = (
+TIMINGS: tuple[tuple[list[str], dict[str, str] | None, tuple[str | None, str | None]], ...] = (
     (["2026-01-01"], None, ("2026-01-01", "2026-01-01")),
     (["2026-02", "2025-12-31T23:59:59Z"], None, ("2025-12-31T23:59:59Z", "2026-02")),
     ([], {"start": "2026-01-01", "end": "2026-01-31"}, ("2026-01-01", "2026-01-31")),
@@ -128,7 +128,7 @@ async def test_each_prefix_finds_what_the_specification_says(database: DatabaseA
     if resource_type == "ChargeItem":
         for number, (events, within, limits) in enumerate(TIMINGS):
             stored[f"t{number}"] = period(*limits)
-            timing = {"event": events} if events else {}
+            timing: dict[str, Any] = {"event": events} if events else {}
             timing |= {"repeat": {"boundsPeriod": within}} if within else {}
             documents.append({**plain, "id": f"t{number}", "occurrenceTiming": timing})
         unlimited = {"repeat": {"frequency": 3, "period": 1, "periodUnit": "d"}}

@@ -20,7 +20,7 @@ from storage.search import read_ids
 from storage.transaction import Database
 from tests.database_server import DatabaseAccess
 from tests.integration.fhir_server.test_subscription import search_subscription, topic_subscription
-from tests.integration.serving import BASE, Hospital, Json
+from tests.integration.serving import BASE, PATIENT, Hospital, Json
 from tests.integration.subscriptions.conftest import dispatching
 from tests.integration.subscriptions.receiver import Receiver
 
@@ -143,19 +143,44 @@ async def test_filters_in_memory_find_what_the_search_finds(hospital: Hospital) 
     await hospital.create({"resourceType": "Invoice", "status": "draft"})
     bundle = await hospital.read("Invoice?_count=100")
     documents = [entry["resource"] for entry in bundle["entry"]]
+    await _compare_all(hospital, documents, QUERIES)
+
+
+async def test_dates_of_charges_in_memory_are_those_that_the_search_finds(hospital: Hospital) -> None:
+    bounded = {"repeat": {"boundsPeriod": {"start": "2026-03-01", "end": "2026-03-31"}}}
+    for occurrence in (
+        {},
+        {"occurrenceDateTime": "2026-03"},
+        {"occurrencePeriod": {"end": "2026-03-05"}},
+        {"occurrenceTiming": {"event": ["2026-04-01", "2026-03-05T08:00:00+04:30"]}},
+        {"occurrenceTiming": bounded},
+        {"occurrenceTiming": {"event": ["2026-05"], **bounded}},
+        {"occurrenceTiming": {"repeat": {"count": 3}}},
+    ):
+        charge = {"resourceType": "ChargeItem", "status": "planned", "code": {"text": "x"}, "subject": PATIENT}
+        await hospital.create({**charge, **occurrence})
+    bundle = await hospital.read("ChargeItem?_count=100")
+    documents = [entry["resource"] for entry in bundle["entry"]]
+    prefixes, days = ("", "ne", "gt", "lt", "sa", "eb"), ("2026-03", "2026-04-01")
+    asked = [f"occurrence={prefix}{day}" for prefix in prefixes for day in days]
+    await _compare_all(hospital, documents, [*asked, "occurrence:missing=true"])
+
+
+async def _compare_all(hospital: Hospital, documents: list[Json], queries: list[str]) -> None:
     database = Database(hospital.server.access.app)
     await database.open()
     try:
-        for query in QUERIES:
+        for query in queries:
             await _compare(database, hospital.tenant_id, documents, query)
     finally:
         await database.close()
 
 
 async def _compare(database: Database, tenant_id: str, documents: list[Json], query: str) -> None:
+    resource_type = documents[0]["resourceType"]
     search = read_search(
-        "Invoice",
-        filters_of("Invoice"),
+        resource_type,
+        filters_of(resource_type),
         decode_query(query),
         base_url=BASE,
         now=datetime.now(UTC),
@@ -163,11 +188,13 @@ async def _compare(database: Database, tenant_id: str, documents: list[Json], qu
     )
     if search.joined_types:
         return
-    wanted = set(await read_ids(database, tenant_id, "Invoice", search.criterion, limit=100))
+    wanted = set(await read_ids(database, tenant_id, resource_type, search.criterion, limit=100))
     condition, key = condition_of(search.criterion), lookup_key(search.criterion)
     found = set()
     for document in documents:
-        record = mapper_for("Invoice").parse(decode(json.dumps(document).encode()), id=document["id"], base_url=BASE)
+        record = mapper_for(resource_type).parse(
+            decode(json.dumps(document).encode()), id=document["id"], base_url=BASE
+        )
         record.last_updated = datetime.fromisoformat(document["meta"]["lastUpdated"])
         if condition(RecordRow(record)):
             found.add(record.id)
