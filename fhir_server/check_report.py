@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Sequence
 from time import monotonic
 from types import TracebackType
 from typing import Any
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from billing.check.finding import Finding
 from billing.check.progress import Progress as CheckProgress
+from fhir_server.check_journal import CheckJournal, TenantChecked
 from storage.check_journal import Counts
 
 
@@ -23,6 +25,8 @@ class CheckReport(CheckProgress):
     def __init__(self, *, as_json: bool) -> None:
         self.findings: list[Finding] = []
         self.rebuilt: int | None = None
+        self.journal: CheckJournal | None = None
+        """Where it is noted which tenants are done."""
         self._as_json = as_json
         self._tenants: list[dict[str, Any]] = []
         self._begun = monotonic()
@@ -30,8 +34,9 @@ class CheckReport(CheckProgress):
         self._bar = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
-            TextColumn("{task.completed:,} of {task.total:,}"),
+            TaskProgressColumn(),
             TimeRemainingColumn(),
+            TextColumn("[dim]{task.fields[what]}"),
             console=Console(stderr=True),
             transient=True,
             redirect_stdout=False,
@@ -47,23 +52,38 @@ class CheckReport(CheckProgress):
     ) -> None:
         self._bar.stop()
 
-    def begin(self, tenant_id: str, counts: Counts) -> None:
+    def begin(self, tenant_id: str, counts: Counts, steps: int) -> None:  # noqa: ARG002 - of the protocol
         self._bar.start()
-        self._task = self._bar.add_task(f"tenant {tenant_id}", total=counts.versions + counts.resources)
+        self._task = self._bar.add_task(f"tenant {tenant_id}", total=steps, what="")
+
+    def look_at(self, what: str) -> None:
+        assert self._task is not None
+        self._bar.update(self._task, what=what)
 
     def advance(self, steps: int) -> None:
         assert self._task is not None
         self._bar.advance(self._task, steps)
 
-    def end(self, tenant_id: str, counts: Counts, findings: int) -> None:
+    def end(self, tenant_id: str, counts: Counts, findings: Sequence[Finding]) -> None:
         assert self._task is not None
         self._bar.remove_task(self._task)
         self._bar.stop()
+        if self.journal is not None:
+            self.journal.note(TenantChecked(tenant_id, counts, list(findings)))
+        self._tell(tenant_id, counts, len(findings))
+
+    def take_over(self, earlier: Sequence[TenantChecked]) -> None:
+        """Tell of tenants that a check which was interrupted had done."""
+        for each in earlier:
+            self.findings += each.findings
+            self._tell(each.tenant_id, each.counts, len(each.findings), " (before)")
+
+    def _tell(self, tenant_id: str, counts: Counts, findings: int, when: str = "") -> None:
         self._tenants.append({"tenant": tenant_id, **counts._asdict(), "findings": findings})
         if not self._as_json:
             outcome = f"{_number(findings, 'finding')}" if findings else "ok"
             held = f"{counts.entries:,} entries, {counts.postings:,} postings, {counts.resources:,} resources"
-            typer.echo(f"tenant {tenant_id}: {held}, {counts.versions:,} versions ... {outcome}")
+            typer.echo(f"tenant {tenant_id}: {held}, {counts.versions:,} versions ... {outcome}{when}")
 
     def say(self) -> None:
         """What was found, after all tenants."""

@@ -19,6 +19,8 @@ _COUNTS = Statement(
     " + (SELECT count(*) FROM billing.invoice WHERE tenant_id = $1)"
     " + (SELECT count(*) FROM billing.payment_reconciliation WHERE tenant_id = $1)"
     " + (SELECT count(*) FROM billing.payment_notice WHERE tenant_id = $1)"
+    " + (SELECT count(*) FROM billing.subscription WHERE tenant_id = $1),"
+    " (SELECT coalesce(sum(entries + versions), 0)::bigint FROM billing.journal_block WHERE tenant_id = $1)"
 )
 
 # entry, currency, sum
@@ -174,6 +176,8 @@ class Counts(NamedTuple):
     postings: int
     versions: int
     resources: int
+    sealed: int
+    """Entries and versions that are in sealed blocks."""
 
 
 async def counts(snapshot: Snapshot, tenant_id: str) -> Counts:

@@ -112,10 +112,13 @@ POSITIONS_BROKEN = sql(
     + f") AS found(resource_type, id, part) ORDER BY 1, 2, 3{LIMIT}"
 )
 
+# By keyset, for a cursor over all of them would sort their contents on disk.
 _VERSIONS = Statement(
     "SELECT resource_type, id, version, last_updated, interaction, content, mapper_version"
-    f" FROM billing.resource_versions WHERE tenant_id = $1 ORDER BY {_KEY}"
+    " FROM billing.resource_versions WHERE tenant_id = $1 AND (resource_type, id, version) > ($2, $3, $4::int)"
+    f" ORDER BY {_KEY} LIMIT $5::int"
 )
+_VERSIONS_AT_ONCE = 500
 
 
 # type, id: the newest version was rendered by an older mapper than $2
@@ -138,8 +141,12 @@ class KeptVersion(NamedTuple):
 
 async def versions(snapshot: Snapshot, tenant_id: str) -> AsyncIterator[list[KeptVersion]]:
     """Every version of every resource of a tenant, in batches, those of a resource one after the other."""
-    async for rows in snapshot.stream(_VERSIONS, tenant_id, count=500):
+    after: tuple[str, str, int] = ("", "", 0)
+    while rows := await snapshot.rows(_VERSIONS, tenant_id, *after, _VERSIONS_AT_ONCE):
         yield [KeptVersion(*row) for row in rows]
+        if len(rows) < _VERSIONS_AT_ONCE:
+            return
+        after = (rows[-1][0], rows[-1][1], rows[-1][2])
 
 
 async def rendered_before(

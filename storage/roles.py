@@ -43,6 +43,12 @@ CannotConnect = psycopg.OperationalError
 Connection = psycopg.Connection[tuple[Any, ...]]
 
 
+def name_of_database(conninfo: str) -> str:
+    """Which database a conninfo leads to, without how to get into it."""
+    parts = conninfo_to_dict(conninfo)
+    return f"{parts.get('dbname')} at {parts.get('host')}:{parts.get('port', 5432)}"
+
+
 def refuse_unreachable(conninfo: str) -> None:
     """Raise CannotConnect where nobody answers at a conninfo or URL, or not to this role, within ten seconds."""
     psycopg.connect(conninfo, connect_timeout=10).close()

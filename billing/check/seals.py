@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from billing.check.corruption import Corruption
 from billing.check.finding import Findings, Rule
+from billing.check.progress import Progress
 from billing.seal_journal import RESOURCE_TYPE, content_hash
 from ledger.journal_block import JournalBlock
 from storage import check_seals, journal_blocks
@@ -56,7 +57,7 @@ RULES = (
 )
 
 
-async def check_seals_of(snapshot: Snapshot, findings: Findings, proof: SealProof) -> None:
+async def check_seals_of(snapshot: Snapshot, findings: Findings, proof: SealProof, progress: Progress) -> None:
     stored = await journal_blocks.blocks(snapshot, findings.tenant_id)
     previous: JournalBlock | None = None
     _check_signatures(findings, stored, proof)
@@ -74,6 +75,7 @@ async def check_seals_of(snapshot: Snapshot, findings: Findings, proof: SealProo
                 f" {len(found.entries)} and {len(found.versions)} now",
             )
         previous = each.block
+        progress.advance(each.block.entries + each.block.versions)
     _check_head(findings, stored, proof.heads.get(findings.tenant_id))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -19,14 +20,28 @@ Rebuild = Annotated[
     bool, typer.Option("--rebuild", help="If all is sound, render anew what an older release rendered.")
 ]
 
+Resume = Annotated[
+    Path | None,
+    typer.Option(help="Keep in this file which tenants are done, and go on behind those that are in it already."),
+]
 
-def check(tenant: Tenants = None, data_dir: DataDir = None, as_json: AsJson = False, rebuild: Rebuild = False) -> None:
+
+def check(
+    tenant: Tenants = None,
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+    rebuild: Rebuild = False,
+    resume: Resume = None,
+) -> None:
     """Prove the ledger, beside a running server too; exits with 1 and a list if anything is off."""
+    from fhir_server.check_journal import CheckJournal
     from fhir_server.check_report import CheckReport
     from fhir_server.database import reachable_database, run_as
-    from storage.roles import Role
+    from storage.roles import Role, name_of_database
 
     with reachable_database(settings_with(data_dir=data_dir)) as settings, CheckReport(as_json=as_json) as report:
+        if resume is not None:
+            report.journal = CheckJournal(resume, name_of_database(settings.audit_database_url))
         run_as(Role.AUDIT, settings, lambda audit: _check(audit, settings, tenant or None, report, rebuild=rebuild))
     report.say()
     if report.findings:
@@ -41,7 +56,14 @@ async def _check(
     from fhir_server.seal_keys import SealKeys
     from storage.transaction import Database
 
-    report.findings = await check_ledger(audit, tenants, report, SealKeys(settings.seal_files).proof())
+    earlier = [] if report.journal is None else report.journal.read()
+    earlier = [each for each in earlier if tenants is None or each.tenant_id in tenants]
+    report.take_over(earlier)
+    done = {each.tenant_id for each in earlier}
+    proof = SealKeys(settings.seal_files).proof()
+    report.findings += await check_ledger(audit, tenants, report, proof, done=done)
+    if report.journal is not None:
+        report.journal.finish()
     # What is off stays as it is, to be looked at.
     if rebuild and not report.findings:
         app = Database(settings.database_url, size_max=1)

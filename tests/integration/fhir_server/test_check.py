@@ -7,10 +7,16 @@ import json
 import os
 import sys
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from psycopg.conninfo import conninfo_to_dict
 
+from billing.check.corruption import Corruption
+from billing.check.finding import Finding
+from fhir_server.check_journal import CheckJournal, TenantChecked
+from storage.check_journal import Counts
 from tests.checkout import CHECKOUT
 from tests.database_server import DatabaseAccess
 from tests.integration.billing.check.books import Books, opened_books, write_a_month
@@ -76,6 +82,32 @@ async def test_json_says_the_same_in_one_object(books: Books) -> None:
     (finding,) = document["findings"]
     assert finding["code"] == "outbox-row-missing"
     assert finding["tenant"] == books.tenant_id
+
+
+async def test_one_that_was_interrupted_goes_on_behind_the_tenants_that_are_done(books: Books, tmp_path: Path) -> None:
+    file = tmp_path / "done"
+    ended = await check(books.access, "--resume", str(file))
+    assert ended.code == 0
+    assert not file.exists()
+    # As if it had been killed before the second tenant.
+    access = conninfo_to_dict(books.access.audit)
+    subject = f"{access['dbname']} at {access['host']}:{access['port']}"
+    finding = Finding(Corruption.BALANCE_STALE, books.tenant_id, "Account/1", "it was off")
+    CheckJournal(file, subject).note(TenantChecked(books.tenant_id, Counts(1, 2, 3, 4, 5), [finding]))
+    books.spoil("DELETE FROM billing.outbox WHERE tenant_id = %(tenant)s AND id = %(draft)s")
+    resumed = await check(books.access, "--resume", str(file))
+    assert resumed.code == 1
+    before, national, found, _ = resumed.out.splitlines()
+    assert before == (
+        f"tenant {books.tenant_id}: 1 entries, 2 postings, 4 resources, 3 versions ... 1 finding (before)"
+    )
+    assert national.startswith("tenant national: ")
+    assert found == f"balance-stale  {books.tenant_id}  Account/1: it was off"
+    assert not file.exists()
+    CheckJournal(file, "another database").note(TenantChecked("x", Counts(0, 0, 0, 0, 0), []))
+    refused = await check(books.access, "--resume", str(file))
+    assert (refused.code, refused.out) == (1, "")
+    assert "is of a check of another database" in refused.err
 
 
 async def test_it_is_refused_without_the_auditor(books: Books) -> None:

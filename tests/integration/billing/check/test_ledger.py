@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 
 import pytest
 
@@ -24,15 +25,16 @@ class Heard(Progress):
         self.steps = 0
         self.expected = 0
 
-    def begin(self, tenant_id: str, counts: Counts) -> None:
+    def begin(self, tenant_id: str, counts: Counts, steps: int) -> None:
+        assert steps > counts.versions + counts.resources
         self.begun.append(tenant_id)
-        self.expected += counts.versions + counts.resources
+        self.expected += steps
 
     def advance(self, steps: int) -> None:
         self.steps += steps
 
-    def end(self, tenant_id: str, counts: Counts, findings: int) -> None:  # noqa: ARG002
-        self.ended.append((tenant_id, findings))
+    def end(self, tenant_id: str, counts: Counts, findings: Sequence[Finding]) -> None:  # noqa: ARG002
+        self.ended.append((tenant_id, len(findings)))
 
 
 def said(findings: list[Finding]) -> list[str]:
