@@ -24,7 +24,7 @@ async def authorize(
     """
     token = await _verified(service, authorization, visit, peer)
     tenant = await tenant_of(service.tenants, token)
-    service.rate_limits.check(tenant, token.client)
+    service.rate_limits.check_tenant(tenant)
     return token, tenant
 
 
@@ -36,15 +36,16 @@ async def authorize_operator(
     if token.tenant_id != OPERATORS:
         message = "This is for operators of the server, whose tokens are of no tenant; a tenant reads its /settings."
         raise refuse(Category.NOT_ALLOWED, "operators-only", message)
-    service.rate_limits.check(_OPERATORS, token.client)
     return token, _OPERATORS
 
 
 async def _verified(service: Service, authorization: str, visit: Visit, peer: Peer) -> AccessToken:
     try:
-        visit.token = await service.verifier.verify_header(authorization)
+        visit.token = token = await service.verifier.verify_header(authorization)
     except Refusal as refusal:
         if refusal.category is Category.UNAUTHENTICATED:
             service.rate_limits.count_failure(peer)
         raise
-    return visit.token
+    # Before it is asked whether there is a licence: a denial is written, which a client may not have done at will.
+    service.rate_limits.check_client(token.tenant_id, token.client)
+    return token

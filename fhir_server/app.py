@@ -89,7 +89,7 @@ def create_app(settings: Settings) -> FastAPI:
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         await database.open()
         sealing = asyncio.create_task(keep_sealing(settings, database))
-        resolving = asyncio.create_task(keep_resolving(settings, database, gateway, service.tenants))
+        resolving = asyncio.create_task(keep_resolving(settings, database, gateway))
         noting = asyncio.create_task(keep_noting_defaults(settings, database))
         notifier = Notifier(database)
         database.told = notifier.tell

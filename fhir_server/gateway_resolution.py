@@ -15,11 +15,11 @@ from datetime import timedelta
 from billing.context import Context
 from billing.payment_gateway import GatewayAnswer, GatewayUnclearError, PaymentGateway
 from billing.record_gateway_outcome import record_gateway_outcome
-from billing.tenant_directory import TenantDirectory
 from fhir_server.faults import log_fault
 from fhir_server.settings import Settings, variable_of
 from ledger.gateway_payment import GatewayPayment
 from storage import gateway_payments, journal_blocks
+from storage.tenants import read
 from storage.transaction import Database, Transaction
 
 log = logging.getLogger(__name__)
@@ -63,13 +63,13 @@ async def resolve(
 async def resolve_all(
     serving: Database,
     gateway: PaymentGateway,
-    tenants: TenantDirectory,
     tenant_id: str,
     base_url: str,
     settled_after: timedelta,
 ) -> None:
     """Resolve what is unknown of a tenant and older than `settled_after`. One that fails holds up no other."""
-    tenant = await tenants.get(tenant_id)
+    # As it is registered, licensed or not: money that was captured is posted, whoever leads the tenants and is away.
+    tenant = await read(serving, tenant_id)
     if tenant is None:
         return
     context, after = Context(tenant, ACTOR, ACTOR, base_url), ""
@@ -82,9 +82,7 @@ async def resolve_all(
         after = found[-1].id
 
 
-async def keep_resolving(
-    settings: Settings, serving: Database, gateway: PaymentGateway | None, tenants: TenantDirectory
-) -> None:
+async def keep_resolving(settings: Settings, serving: Database, gateway: PaymentGateway | None) -> None:
     """Resolve at each interval until cancelled. Several processes may: a payment is posted once all the same."""
     if gateway is None:
         return
@@ -98,7 +96,7 @@ async def keep_resolving(
         try:
             await working.open()
             for tenant_id in await journal_blocks.tenant_ids(working):
-                await resolve_all(serving, gateway, tenants, tenant_id, settings.base_url, settings.gateway_settled)
+                await resolve_all(serving, gateway, tenant_id, settings.base_url, settings.gateway_settled)
         except Exception as fault:  # the next round tries again, whatever it was
             log_fault(fault, "gateway payments were not resolved")
         finally:

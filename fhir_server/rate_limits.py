@@ -54,10 +54,13 @@ class RateLimits:
             os.ftruncate(self._file, _BYTES)
         self._map = mmap.mmap(self._file, _BYTES)
 
-    def check(self, tenant: Tenant, client: str) -> None:
-        """Count a request; refused where there were too many."""
-        if self._client and not self._take(f"{tenant.id}\n{client}", self._client):
+    def check_client(self, tenant_id: str, client: str) -> None:
+        """Count a request of a client; refused where there were too many."""
+        if self._client and not self._take(f"{tenant_id}\n{client}", self._client):
             raise _too_many("client", self._client)
+
+    def check_tenant(self, tenant: Tenant) -> None:
+        """Count it for all clients of the tenant; refused where there were too many."""
         own = tenant.settings.get("requests_per_second")
         per_second = int(own) if own else self._tenant
         if per_second and not self._take(tenant.id, per_second):

@@ -10,7 +10,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt
+from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from billing.endpoint_policy import EndpointPolicy
@@ -255,6 +255,14 @@ class Settings(BaseSettings):
         description="Other issuers whose tokens are accepted, as a JSON array; see "
         "[security.md](security.md#tokens-of-your-identity-service).",
     )
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _are_networks(cls, text: str) -> str:
+        # What is not understood would be passed over, and `*` would let anybody say from where a request is.
+        for each in filter(None, map(str.strip, text.split(","))):
+            ipaddress.ip_network(each, strict=False)
+        return text
 
     @property
     def seal_files(self) -> Path:

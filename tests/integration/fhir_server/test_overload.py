@@ -60,6 +60,18 @@ async def test_a_tenant_that_sends_too_much_is_told_to_wait_and_others_are_not(
             assert (await http.get("Account/none")).status_code == 404
 
 
+async def test_a_client_that_is_denied_too_often_is_told_to_wait_before_it_is_denied(
+    database: DatabaseAccess, tmp_path: Path
+) -> None:
+    """Every denial is a transaction: neither a suspended tenant nor one that nobody knows has any number of them."""
+    async with serving(database, tmp_path, client_requests_per_second=2) as server:
+        for tenant_id in (await server.add_tenant(active=False), "nobody", "_operators"):
+            async with server.client(server.token(tenant_id)) as http:
+                answers = [await http.get("Account") for _ in range(8)]
+            assert [answer.status_code for answer in answers[:4]] == [403] * 4
+            assert (answers[-1].status_code, codes_of(body(answers[-1]))) == (429, ["too-many-requests"])
+
+
 async def test_who_has_no_token_too_often_is_told_to_wait_and_who_has_one_is_not(
     database: DatabaseAccess, tmp_path: Path
 ) -> None:

@@ -26,7 +26,8 @@ def passed(limits: RateLimits, who: Tenant, client: str, times: int) -> int:
     done = 0
     for _ in range(times):
         try:
-            limits.check(who, client)
+            limits.check_client(who.id, client)
+            limits.check_tenant(who)
         except Refusal as refusal:
             assert (refusal.category, refusal.code) == (Category.THROTTLED, "too-many-requests")  # noqa: PT017
         else:

@@ -62,6 +62,23 @@ def test_what_is_no_origin_is_refused(origins: str) -> None:
         Settings().changed(cors_allowed_origins=origins)
 
 
+@pytest.mark.parametrize("proxies", ["*", "proxy.example.org", "10.0.0.0/33", "10.0.0.1;10.0.0.2"])
+def test_what_is_no_address_of_a_proxy_is_refused(proxies: str) -> None:
+    with pytest.raises(ValidationError):
+        Settings().changed(trusted_proxies=proxies)
+    assert Settings().changed(trusted_proxies="10.0.0.0/8, ::1").trusted_proxies
+
+
+@pytest.mark.parametrize(
+    "url", ["http://tenants.example.org", "ftp://x", "https://x?y=1", "tenants", "http://127.0.0.1@evil.example"]
+)
+def test_a_tenant_service_is_asked_by_https_or_on_this_machine(url: str) -> None:
+    with pytest.raises(ValidationError):
+        Settings().changed(tenant_service_url=url)
+    for fine in ("https://tenants.example.org/v1", "http://127.0.0.1:9000/v1", "http://localhost"):
+        assert Settings().changed(tenant_service_url=fine).tenant_service_url == fine
+
+
 def test_a_misspelt_variable_is_noticed() -> None:
     environment = {"BILLING_PROT": "1", "BILLING_PORT": "1", "BILLING_CI": "1", "PATH": "", "BILLING_PASSWORD_APP": "x"}
     assert unknown_variables(environment) == ["BILLING_PROT"]

@@ -17,7 +17,6 @@ import pytest_asyncio
 from psycopg import sql
 
 from billing.check_ledger import check_ledger
-from billing.tenant_directory import TenantDirectory
 from fhir_server.gateway_client import gateway_of
 from fhir_server.gateway_resolution import resolve_all
 from storage.pipeline import Statement
@@ -58,8 +57,7 @@ class Desk:
         assert client is not None
         await database.open()
         try:
-            tenants = TenantDirectory(database)
-            await resolve_all(database, client, tenants, self.hospital.tenant_id, "http://x/fhir", settled_after)
+            await resolve_all(database, client, self.hospital.tenant_id, "http://x/fhir", settled_after)
         finally:
             await client.close()
             await database.close()
@@ -238,6 +236,8 @@ async def test_a_kill_after_any_statement_loses_nothing_and_doubles_nothing(desk
     account, database = await desk.hospital.account(), desk.hospital.server.app.state.access_log._database
     after, paid, cancelled, died = 0, 0, 0, True
     while died:
+        # What it has gathered is not to be written in the meantime, and die in the payment's place.
+        await desk.hospital.server.app.state.access_log.flush()
         kill = database.failpoint = Kill(after)
         answer = await desk.ask(account, key=f"kill-{after}")
         database.failpoint, died = None, kill.is_dead
