@@ -139,9 +139,17 @@ class ApprovalSteps(TenantLife):
             data, "provide", f"Account/{account}", content, lambda made: self.model.provide(made, account, content)
         )
 
+    def _written_off(self, account: str) -> int:
+        applied = [each for each in self.model.adjustments.values() if each["status"] == "applied"]
+        return sum(each["amount"] for each in applied if (each["owner"], each["type"]) == (account, "write-off"))
+
     def recover(self, data: st.DataObject) -> None:
         id_ = self.drawing(data).one(
-            self.model.payments, wanted=lambda payment: any(amount > 0 for amount in payment["rest"].values())
+            self.model.payments,
+            wanted=lambda payment: any(
+                amount > 0 and owner in self.model.accounts and self._written_off(owner)
+                for owner, amount in payment["rest"].items()
+            ),
         )
         account = self.drawing(data).one(self.model.accounts)
         if id_ is None or account is None:
@@ -149,8 +157,12 @@ class ApprovalSteps(TenantLife):
         owners = [owner for owner in self.model.payments[id_]["rest"] if owner in self.model.accounts]
         if data.draw(often) and owners:
             account = owners[0]
+        lost = self._written_off(account)
+        amount = data.draw(parts)
+        if lost and data.draw(often):
+            amount = min(abs(amount) or 1, lost)
         currency = self.model.accounts[account]["currency"]
-        content = {"by": data.draw(people), "amount": (currency, data.draw(parts)), "account": account}
+        content = {"by": data.draw(people), "amount": (currency, amount), "account": account}
         self._ask(
             data,
             "recover",

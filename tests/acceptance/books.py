@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -41,6 +41,7 @@ from ledger.money import Money
 from ledger.pricing import Pricing
 from ledger.tenant import Tenant
 from mappers.r4.json_text import decode
+from storage.access_log import Access, append
 from storage.resource_versions import read_latest
 from storage.tables import metadata
 from storage.transaction import Database, Transaction
@@ -148,6 +149,23 @@ def _answer(*changes: Change) -> Answer:
     }
 
 
+def _access(request: Request) -> Access:
+    return Access(
+        recorded_at=datetime.now(UTC),
+        actor=ACTOR,
+        client="client",
+        interaction=request.operation,
+        route=request.type_or_id,
+        resource_type=None,
+        resource_id=None,
+        version=None,
+        http_status=200,
+        code=None,
+        query=None,
+        request_id="",
+    )
+
+
 def id_of(answer: Answer) -> str:
     """The id of the resource that a request was about."""
     return str(answer["changes"][0][1])
@@ -160,6 +178,8 @@ class Books:
     database: Database
     context: Context
     posts_into_soft_closed: bool = False
+    logs_accesses: bool = False
+    """Whether each request is logged in its transaction, as the edge does."""
 
     @classmethod
     async def open(cls, database: Database, **settings: str) -> Books:
@@ -179,6 +199,12 @@ class Books:
 
     async def _once(self, tx: Transaction, request: Request) -> Answer:
         tx.posts_into_soft_closed = self.posts_into_soft_closed
+        answer = await self._answer(tx, request)
+        if self.logs_accesses:
+            append(tx, _access(request))
+        return answer
+
+    async def _answer(self, tx: Transaction, request: Request) -> Answer:
         if request.key is None:
             return await request.perform(tx, self.context)
         names = (self.context, request.operation, request.key, request.hash)

@@ -77,7 +77,7 @@ class PaymentSteps(TenantLife):
         to = self.drawing(data).one(self.model.accounts)
         if to is None:
             return
-        if data.draw(rarely):
+        if data.draw(often):
             self._transfer_charge(data, to)
             return
         id_ = self._of_payment(data, "rest")

@@ -2,7 +2,8 @@
 
 The connection is lost after 0, 1, 2 ... statements of a command, as it is when the process is killed there. Nothing may
 be written, but for the kill after COMMIT, which writes everything; the client repeats what was not answered, and then
-it has happened exactly once.
+it has happened exactly once. What is logged of it is in the same transaction: a row for each request that was carried
+out, and none for those that were lost.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import Any
 import pytest
 
 from billing.check_ledger import check_ledger
-from ledger.errors import Category
+from ledger.errors import Refusal
 from storage.pipeline import Statement
 from storage.posting_periods import read as read_periods
 from storage.transaction import Database
@@ -26,6 +27,7 @@ from tests.acceptance.documents import Document
 PATIENT = "Patient/1"
 INSURER = "Organization/insurer"
 LIMITS = {"refund_approval_above.AFN": "10", "adjustment_approval_above.AFN": "10"}
+ACCESS_LOG = "billing.access_log"
 KILLS_OF_A_TENANT = 10
 """Then a new one: all that a tenant has is compared after each kill."""
 
@@ -57,6 +59,7 @@ class Case:
     @classmethod
     async def open(cls, database: Database) -> Case:
         case = cls(await Books.open(database, cash_sessions="optional", **LIMITS))
+        case.books.logs_accesses = True
         await case.invoice()
         return case
 
@@ -486,35 +489,60 @@ async def test_a_kill_after_any_statement_loses_nothing_and_doubles_nothing(
 
 
 async def kill_after_any_statement(
-    command: Callable[[Case], Awaitable[Request]], app: Database, auditor: Database, reader: Reader
+    command: Callable[[Case], Awaitable[Request]],
+    app: Database,
+    auditor: Database,
+    reader: Reader,
+    *,
+    gives_up: bool = False,
 ) -> None:
+    """`gives_up`: it ends a first transaction by ROLLBACK; who is killed there has lost nothing and goes on."""
     case = await Case.open(app)
     tenants = [case.books.tenant_id]
     added, statements = await _undisturbed(command, case, reader)
+    unheard = 0
     for after in range(statements + 1):
         if after % KILLS_OF_A_TENANT == 0:
             case = await Case.open(app)
             tenants.append(case.books.tenant_id)
-        await _kill_and_repeat(await command(case), after, case.books, reader, added, is_last=after == statements)
+        is_done = after == statements
+        was_heard = await _kill_and_repeat(await command(case), after, case.books, reader, added, is_done=is_done)
+        unheard += not was_heard
+    assert unheard == (statements if gives_up else statements + 1)
     assert await check_ledger(auditor, tenants) == []
     print(f"{command.__name__}: {statements + 1} kills")
 
 
 async def _kill_and_repeat(
-    request: Request, after: int, books: Books, reader: Reader, added: dict[str, int], *, is_last: bool
-) -> None:
+    request: Request, after: int, books: Books, reader: Reader, added: dict[str, int], *, is_done: bool
+) -> bool:
+    """Whether the client got an answer all the same."""
     before = reader.snapshot(books.tenant_id)
     books.database.failpoint = Kill(after)
-    refusal = await books.refusal(request)
+    refusal = await _refusal(books, request)
+    assert refusal in (None, "database-unavailable")
+    is_done = is_done or refusal is None
+    assert books.database.failpoint.is_dead
     books.database.failpoint = None
-    assert (refusal.category, refusal.code) == (Category.UNAVAILABLE, "database-unavailable")
-    assert _added(before, reader.snapshot(books.tenant_id)) == (added if is_last else {}), after
+    killed = reader.snapshot(books.tenant_id)
+    assert _added(before, killed) == (added if is_done else {}), after
+    assert _logged(before, killed) == (1 if is_done else 0), after
     answer = await books.send(request)
-    assert _is_repetition(answer) is is_last
+    assert _is_repetition(answer) is is_done
     done = reader.snapshot(books.tenant_id)
     assert _added(before, done) == added, after
     assert _is_repetition(await books.send(request))
-    assert reader.snapshot(books.tenant_id) == done
+    repeated = reader.snapshot(books.tenant_id)
+    assert (_added(done, repeated), _logged(killed, repeated)) == ({}, 2)
+    return refusal is None
+
+
+async def _refusal(books: Books, request: Request) -> str | None:
+    try:
+        await books.send(request)
+    except Refusal as refusal:
+        return refusal.code
+    return None
 
 
 async def _undisturbed(
@@ -532,8 +560,13 @@ async def _undisturbed(
 
 
 def _added(before: Snapshot, after: Snapshot) -> dict[str, int]:
-    """Table -> how many rows it has more, for tables that say anything else."""
-    return {name: after[name][0] - before[name][0] for name in before if before[name] != after[name]}
+    """Table -> how many rows it has more, for tables that say anything else; what is logged counts by itself."""
+    changed = {name for name in before if before[name] != after[name]} - {ACCESS_LOG}
+    return {name: after[name][0] - before[name][0] for name in changed}
+
+
+def _logged(before: Snapshot, after: Snapshot) -> int:
+    return after[ACCESS_LOG][0] - before[ACCESS_LOG][0]
 
 
 def _is_repetition(answer: dict[str, Any]) -> bool:
