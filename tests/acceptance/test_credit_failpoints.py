@@ -48,11 +48,10 @@ async def credit_unbilled_charge(case: Case) -> Request:
     return Request("credit", f"ChargeItem/{charge_id}", {"reason": "not done"}, case.key())
 
 
-@pytest.mark.parametrize(
-    "command",
-    [credit_invoice, credit_what_was_paid, credit_to_bill_again, credit_billed_charge, credit_unbilled_charge],
-    ids=lambda command: command.__name__,
-)
+COMMANDS = (credit_invoice, credit_what_was_paid, credit_to_bill_again, credit_billed_charge, credit_unbilled_charge)
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.__name__)
 async def test_a_kill_after_any_statement_of_a_credit_loses_nothing_and_doubles_nothing(
     command: Callable[[Case], Awaitable[Request]], app: Database, auditor: Database, reader: Reader
 ) -> None:

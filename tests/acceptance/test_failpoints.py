@@ -499,7 +499,7 @@ async def kill_after_any_statement(
     """`gives_up`: it ends a first transaction by ROLLBACK; who is killed there has lost nothing and goes on."""
     case = await Case.open(app)
     tenants = [case.books.tenant_id]
-    added, statements = await _undisturbed(command, case, reader)
+    added, statements = await undisturbed(command, case, reader)
     unheard = 0
     for after in range(statements + 1):
         if after % KILLS_OF_A_TENANT == 0:
@@ -525,15 +525,15 @@ async def _kill_and_repeat(
     assert books.database.failpoint.is_dead
     books.database.failpoint = None
     killed = reader.snapshot(books.tenant_id)
-    assert _added(before, killed) == (added if is_done else {}), after
+    assert added_rows(before, killed) == (added if is_done else {}), after
     assert _logged(before, killed) == (1 if is_done else 0), after
     answer = await books.send(request)
-    assert _is_repetition(answer) is is_done
+    assert is_repetition(answer) is is_done
     done = reader.snapshot(books.tenant_id)
-    assert _added(before, done) == added, after
-    assert _is_repetition(await books.send(request))
+    assert added_rows(before, done) == added, after
+    assert is_repetition(await books.send(request))
     repeated = reader.snapshot(books.tenant_id)
-    assert (_added(done, repeated), _logged(killed, repeated)) == ({}, 2)
+    assert (added_rows(done, repeated), _logged(killed, repeated)) == ({}, 2)
     return refusal is None
 
 
@@ -545,7 +545,7 @@ async def _refusal(books: Books, request: Request) -> str | None:
     return None
 
 
-async def _undisturbed(
+async def undisturbed(
     command: Callable[[Case], Awaitable[Request]], case: Case, reader: Reader
 ) -> tuple[dict[str, int], int]:
     """How many rows the command adds to each table that it changes, and with how many statements."""
@@ -555,11 +555,11 @@ async def _undisturbed(
     case.books.database.failpoint = counter
     answer = await case.books.send(request)
     case.books.database.failpoint = None
-    assert not _is_repetition(answer)
-    return _added(before, reader.snapshot(case.books.tenant_id)), counter.counted
+    assert not is_repetition(answer)
+    return added_rows(before, reader.snapshot(case.books.tenant_id)), counter.counted
 
 
-def _added(before: Snapshot, after: Snapshot) -> dict[str, int]:
+def added_rows(before: Snapshot, after: Snapshot) -> dict[str, int]:
     """Table -> how many rows it has more, for tables that say anything else; what is logged counts by itself."""
     changed = {name for name in before if before[name] != after[name]} - {ACCESS_LOG}
     return {name: after[name][0] - before[name][0] for name in changed}
@@ -569,5 +569,5 @@ def _logged(before: Snapshot, after: Snapshot) -> int:
     return after[ACCESS_LOG][0] - before[ACCESS_LOG][0]
 
 
-def _is_repetition(answer: dict[str, Any]) -> bool:
+def is_repetition(answer: dict[str, Any]) -> bool:
     return answer["replayed"] or [change[3] for change in answer["changes"]] == ["existing"]

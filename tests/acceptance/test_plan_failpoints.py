@@ -40,9 +40,10 @@ async def note_recovery(case: Case) -> Request:
     return Request(noting.operation, noting.type_or_id, noting.content, case.key())
 
 
-@pytest.mark.parametrize(
-    "command", [make_plan, cancel_plan, note_default, note_recovery], ids=lambda command: command.__name__
-)
+COMMANDS = (make_plan, cancel_plan, note_default, note_recovery)
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.__name__)
 async def test_a_kill_after_any_statement_loses_nothing_and_doubles_nothing(
     command: Callable[[Case], Awaitable[Request]], app: Database, auditor: Database, reader: Reader
 ) -> None:

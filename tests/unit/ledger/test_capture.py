@@ -19,6 +19,7 @@ from ledger.capture import (
 from ledger.charge_item import ChargeItem
 from ledger.chart import LedgerAccount as L
 from ledger.journal import JournalEntry, Posting
+from tests.unit.ledger.refusals import refused
 
 DAY = date(2026, 3, 1)
 CHARGE = ChargeItem(
@@ -114,3 +115,15 @@ def test_the_day_of_a_service_is_the_first_that_is_said() -> None:
 )
 def test_a_facility_is_known_by_the_id_of_its_organization(reference: str | None, facility: str | None) -> None:
     assert facility_of(reference) == facility
+
+
+def test_what_a_list_took_off_may_be_as_much_as_what_is_left() -> None:
+    half = replace(CHARGE, amount_minor=500)
+    assert capture_of(half, DAY, Reductions(300, 200)) == Capture("a", "AFN", 500, DAY, "north", 300, 200)
+
+
+def test_a_date_that_is_none_is_refused_at_the_occurrence() -> None:
+    late = replace(CHARGE, occurrence_date_time="9999-12-31T23:00:00Z")
+    message = "Send a date within the years 1 to 9999."
+    expected = [("rule_broken", "date-out-of-range", message, "ChargeItem.occurrence")]
+    assert refused(service_date_of, late, "Asia/Kabul") == expected

@@ -64,6 +64,8 @@ def test_a_share_names_its_payer() -> None:
 
 def test_shares_come_to_no_more_than_the_total() -> None:
     assert share_problems(invoice(shares=[share(0), share(900)]), 900, "AFN", PLACE) == []
+    by_identifier = share(900, None, payer_system="urn:p", payer_value="7")
+    assert share_problems(invoice(shares=[by_identifier]), 900, "AFN", PLACE) == []
     text = "The payers' shares come to more than totalGross."
     problems = share_problems(invoice(shares=[share(400), share(501)]), 900, "AFN", PLACE)
     assert said(problems) == [("rule_broken", "shares-exceed-total", text, PLACE)]

@@ -68,6 +68,8 @@ def test_an_allocation_moves_money_to_shares_and_says_so_when_it_is_read(owner: 
     )
     read = tuple((ShareOfInvoice(share.ledger_account, share.payer, 0), part) for share, part in parts)
     assert allocated_by(made) == Allocated("p", "v", "a", owner, read)
+    one = allocated_entry("p", "v", "a", parts[:1], owner=owner, currency="AED", on=DAY)
+    assert allocated_by(one) == Allocated("p", "v", "a", owner, read[:1])
 
 
 def test_what_was_put_last_is_taken_off_first() -> None:
