@@ -38,6 +38,7 @@ from fhir_server.routes import route_table
 from fhir_server.service import Service
 from fhir_server.settings import Settings
 from fhir_server.smart_configuration import JWKS_PATH, smart_configuration
+from fhir_server.subscription_queue import SubscriptionQueue
 from fhir_server.tenant_service_client import freshness_of, tenant_service_of
 from fhir_server.terminology_server import TerminologyServer
 from fhir_server.token_endpoint import PATH as TOKEN_PATH
@@ -82,7 +83,8 @@ def create_app(settings: Settings) -> FastAPI:
         gateway=gateway,
     )
     metrics = Metrics(database.pool_statistics)
-    health = Health(database, metrics)
+    queue = SubscriptionQueue(metrics)
+    health = Health(database, metrics, queue)
     fhir = FhirEndpoint(service)
 
     @asynccontextmanager
@@ -91,6 +93,7 @@ def create_app(settings: Settings) -> FastAPI:
         sealing = asyncio.create_task(keep_sealing(settings, database))
         resolving = asyncio.create_task(keep_resolving(settings, database, gateway))
         noting = asyncio.create_task(keep_noting_defaults(settings, database))
+        watching = asyncio.create_task(queue.keep(settings))
         notifier = Notifier(database)
         database.told = notifier.tell
         telling = asyncio.create_task(notifier.run())
@@ -98,7 +101,7 @@ def create_app(settings: Settings) -> FastAPI:
             async with service.access_log.keeping():
                 yield
         finally:
-            for task in (sealing, resolving, noting, telling):
+            for task in (sealing, resolving, noting, watching, telling):
                 task.cancel()
                 with suppress(asyncio.CancelledError):
                     await task

@@ -8,6 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from fhir_server.metrics import CONTENT_TYPE, Metrics
+from fhir_server.subscription_queue import SubscriptionQueue
 from ledger.errors import Refusal
 from storage.migrations import newest
 from storage.readiness import reasons_not_to_serve
@@ -15,9 +16,10 @@ from storage.transaction import Database
 
 
 class Health:
-    def __init__(self, database: Database, metrics: Metrics) -> None:
+    def __init__(self, database: Database, metrics: Metrics, queue: SubscriptionQueue) -> None:
         self._database = database
         self._metrics = metrics
+        self._queue = queue
         self._revision = newest()
 
     async def healthz(self, _: Request) -> Response:
@@ -30,7 +32,8 @@ class Health:
             reasons = [problem.message for problem in refusal.problems]
         if reasons:
             return _json(503, {"status": "not ready", "reasons": reasons})
-        return _json(200, {"status": "ready"})
+        warnings = self._queue.warnings
+        return _json(200, {"status": "ready", **({"warnings": warnings} if warnings else {})})
 
     async def metrics(self, _: Request) -> Response:
         return Response(self._metrics.exposition(), media_type=CONTENT_TYPE)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable
 
-from prometheus_client import CollectorRegistry, Counter, Histogram, disable_created_metrics, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
@@ -41,6 +41,19 @@ class Metrics:
             registry=self._registry,
             buckets=_BUCKETS_SECONDS,
         )
+        # Beside the dispatchers, which say the first as well: here it is said where none runs.
+        self._queued = Gauge(
+            "billing_subscription_queue",
+            "Changes that are not matched yet.",
+            registry=self._registry,
+            multiprocess_mode="livemax",
+        )
+        self._queue_age = Gauge(
+            "billing_subscription_queue_age_seconds",
+            "Age of the oldest change that is not matched yet.",
+            registry=self._registry,
+            multiprocess_mode="livemax",
+        )
         self._pool = _Pool(pool_statistics)
         self._registry.register(self._pool)
         # Looking a child up by its labels costs more than counting.
@@ -56,6 +69,10 @@ class Metrics:
         if timing is None:
             timing = self._timing[route] = self._seconds.labels(route).observe
         timing(seconds)
+
+    def queue(self, changes: int, oldest_seconds: float) -> None:
+        self._queued.set(changes)
+        self._queue_age.set(oldest_seconds)
 
     def exposition(self) -> bytes:
         registry = self._registry

@@ -71,7 +71,7 @@ _OF_EVENTS = (
     Topic(
         "invoice-credited",
         "Invoice credited",
-        "An issued invoice was corrected by a credit note.",
+        "An issued invoice was corrected by a credit note, which is the focus.",
         ("Invoice",),
         "billing.invoice.credited.v1",
     ),
@@ -85,14 +85,14 @@ _OF_EVENTS = (
     Topic(
         "payment-reversed",
         "Payment reversed",
-        "Money that was received is taken back.",
+        "All that a payment posted was undone: the money is not there.",
         ("PaymentReconciliation",),
         "billing.payment.reversed.v1",
     ),
     Topic(
         "refund-issued",
         "Refund issued",
-        "Money was paid back.",
+        "Money of a payment is owed back: a refund was approved.",
         ("PaymentReconciliation",),
         "billing.refund.issued.v1",
     ),

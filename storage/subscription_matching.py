@@ -17,6 +17,8 @@ from storage.resource_rows import rows_of
 from storage.subscription_delivery import DueSubscription
 from storage.transaction import Database, Transaction
 
+FORGOTTEN_AT_ONCE = 10_000
+
 _TENANTS = Statement(
     "WITH RECURSIVE t AS ((SELECT tenant_id FROM billing.outbox_queue ORDER BY tenant_id LIMIT 1) UNION ALL"
     " SELECT (SELECT n.tenant_id FROM billing.outbox_queue AS n WHERE n.tenant_id > t.tenant_id"
@@ -58,7 +60,27 @@ _TAKE_AWAY = Statement(
     " AS d(resource_type, id, version) WHERE q.tenant_id = $1 AND q.resource_type = d.resource_type"
     " AND q.id = d.id AND q.version = d.version"
 )
+# Nobody can subscribe to what is so old: a subscription is told of what comes after it, or was not committed then.
+_FORGET = Statement(
+    "DELETE FROM billing.outbox_queue AS q"
+    " USING (SELECT o.resource_type, o.id, o.version FROM billing.outbox_queue AS o"
+    " WHERE o.tenant_id = $1 AND o.recorded_at < statement_timestamp() - make_interval(secs => $2::float8)"
+    " AND NOT EXISTS (SELECT FROM billing.subscription_state AS s WHERE s.tenant_id = $1 AND s.status <> 'off')"
+    " ORDER BY o.recorded_at LIMIT $3::int) AS d WHERE q.tenant_id = $1 AND q.resource_type = d.resource_type"
+    " AND q.id = d.id AND q.version = d.version RETURNING 1"
+)
+_WAITING = Statement(
+    "SELECT count(*), coalesce(extract(epoch FROM statement_timestamp() - min(recorded_at)), 0)::float8"
+    " FROM billing.outbox_queue"
+)
 _TELL_SOCKETS = Statement("SELECT pg_notify('billing_sockets', $1 || ' ' || w.id) FROM unnest($2::text[]) AS w(id)")
+
+
+class Waiting(NamedTuple):
+    """Of all tenants: changes that no dispatcher has matched yet, and the age of the oldest."""
+
+    changes: int
+    oldest_seconds: float
 
 
 class QueuedChange(NamedTuple):
@@ -101,6 +123,20 @@ class Told(NamedTuple):
 
 async def tenants_with_changes(database: Database) -> list[str]:
     return [row[0] for row in await database.read("", _TENANTS)]
+
+
+async def waiting(database: Database) -> Waiting:
+    return Waiting(*(await database.read("", _WAITING))[0])
+
+
+async def forget_unwanted(database: Database, tenant_id: str, older_than_seconds: float) -> int:
+    """Take away changes of a tenant without subscriptions; how many there were."""
+    found = 0
+    while True:
+        rows = await database.read(tenant_id, _FORGET, tenant_id, str(older_than_seconds), FORGOTTEN_AT_ONCE)
+        found += len(rows)
+        if len(rows) < FORGOTTEN_AT_ONCE:
+            return found
 
 
 async def claim(tx: Transaction, limit: int) -> tuple[list[QueuedChange], int] | None:

@@ -5,8 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import psycopg
+from starlette.requests import Request
 
+from fhir_server.health import Health
+from fhir_server.metrics import Metrics
+from fhir_server.subscription_queue import SubscriptionQueue
+from storage.transaction import Database
 from tests.database_server import DatabaseAccess
+from tests.integration.fhir_server.test_subscription import topic_subscription
 from tests.integration.serving import Hospital, Server, body, codes_of, serving
 
 ROOT = "http://127.0.0.1:8080"
@@ -89,3 +95,51 @@ async def test_discovery_names_what_is_there(server: Server) -> None:
     assert at_root.headers["content-type"] == "application/json"
     assert at_root.json()["token_endpoint"] == f"{ROOT}/oauth/token"
     assert "permission-v2" in at_root.json()["capabilities"]
+
+
+def make_old(access: DatabaseAccess, tenant_id: str) -> None:
+    with psycopg.connect(access.superuser) as connection:
+        connection.execute(
+            "UPDATE billing.outbox_queue SET recorded_at = recorded_at - interval '2 hours' WHERE tenant_id = %s",
+            [tenant_id],
+        )
+
+
+def queue_of(access: DatabaseAccess, tenant_id: str) -> int:
+    with psycopg.connect(access.superuser) as connection:
+        row = connection.execute(
+            "SELECT count(*) FROM billing.outbox_queue WHERE tenant_id = %s", [tenant_id]
+        ).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+async def test_without_a_dispatcher_the_queue_is_bounded_where_nobody_subscribes_and_told_where_somebody_does(
+    server: Server, hospital: Hospital
+) -> None:
+    access, metrics = server.access, Metrics(dict)
+    queue = SubscriptionQueue(metrics)
+    worker, serving_database = Database(access.worker), Database(access.app)
+    await worker.open()
+    await serving_database.open()
+    try:
+        await hospital.account()
+        await queue.look(worker)
+        assert queue_of(access, hospital.tenant_id) == 1  # somebody may be subscribing at this moment
+        make_old(access, hospital.tenant_id)
+        await queue.look(worker)
+        assert queue_of(access, hospital.tenant_id) == 0
+
+        await hospital.create(topic_subscription("account-changed", endpoint="https://claims.example.org/"))
+        await hospital.account()
+        make_old(access, hospital.tenant_id)
+        await queue.look(worker)
+        assert queue_of(access, hospital.tenant_id) == 1
+        answer = await Health(serving_database, metrics, queue).readyz(Request({"type": "http"}))
+    finally:
+        await worker.close()
+        await serving_database.close()
+    assert queue.waiting.oldest_seconds >= 7200
+    assert f"billing_subscription_queue {float(queue.waiting.changes)}" in metrics.exposition().decode()
+    assert answer.status_code == 200
+    assert b"wait for a dispatcher" in answer.body
