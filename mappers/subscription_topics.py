@@ -99,8 +99,8 @@ _OF_EVENTS = (
     Topic(
         "adjustment-applied",
         "Adjustment applied",
-        "What is owed was lowered, on an invoice or an account.",
-        ("Invoice", "Account"),
+        "What is owed on an invoice was lowered. What is adjusted on an account goes to its invoices.",
+        ("Invoice",),
         "billing.adjustment.applied.v1",
     ),
 )
