@@ -54,11 +54,15 @@ class JournalEntry:
     reason: str | None = None
 
     def __post_init__(self) -> None:
-        if self.effective_at < FIRST_DAY:
-            place = _DATED_BY.get(self.source_type, "")
-            raise rule_broken("date-out-of-range", f"Nothing is booked before {FIRST_DAY}.", place)
         assert sum(posting.amount_minor for posting in self.postings) == 0, self
         assert all(posting.amount_minor for posting in self.postings), self
+
+
+def refuse_slips(entry: JournalEntry) -> None:
+    """Refuse an entry of a day before there were books."""
+    if entry.effective_at < FIRST_DAY:
+        place = _DATED_BY.get(entry.source_type, "")
+        raise rule_broken("date-out-of-range", f"Nothing is booked before {FIRST_DAY}.", place)
 
 
 def transfer(

@@ -214,7 +214,8 @@ def _reference(context: SearchContext, parameter: SearchParameter, modifier: str
     segments: list[str] = []
     for value in map(unescaped, values):
         found = segments_of(value, targets, context.base)
-        if found is None or (modifier and "/" in value):
+        # Many clients say the type twice: subject:Patient=Patient/1.
+        if found is None or (modifier and "/" in value.removeprefix(f"{modifier}/")):
             wanted = "an id" if modifier else f"an id, a reference such as {(targets or ('Patient',))[0]}/1, or a URL"
             raise ValueRefusedError(f"{shown(value)} is not {wanted}")
         segments += found

@@ -10,7 +10,7 @@ from functools import cache
 from typing import LiteralString, NamedTuple
 
 from ledger.chart import LedgerAccount
-from ledger.journal import JournalEntry, Posting, balance_changes
+from ledger.journal import JournalEntry, Posting, balance_changes, refuse_slips
 from storage import account_balances
 from storage.array_insert import ArrayInsert, made_of_tables
 from storage.pipeline import Row, Statement
@@ -133,6 +133,7 @@ def append(tx: Transaction, entry: JournalEntry) -> str:
     This is the one place where entries are dated: what is of a closed period counts on the first open day. Each entry
     of an account is recorded later than the one before, whatever the clocks say.
     """
+    refuse_slips(entry)
     entry = replace(entry, effective_at=tx.accounting_date(entry.effective_at))
     changes = balance_changes(entry.postings)
     touched = {line.account_id for line in entry.postings if line.account_id is not None}

@@ -9,12 +9,15 @@ from __future__ import annotations
 from typing import Any
 
 from mappers.r4.faults import Check, Fault, Rule, Scope, one, within
+from mappers.r4.primitives import primitive_check
+
+_id_check = primitive_check("string")
 
 
 def primitive_extension_rule(name: str, check: Check, *, many: bool) -> Rule:
     """The rule of the property `_name` of an object; `check` looks at one object with `id` and `extension`."""
     if not many:
-        return lambda value, scope: check(value["_" + name], scope)
+        return lambda value, scope: check_beside(value.get(name), value["_" + name], check, scope)
 
     def rule(value: dict[str, Any], scope: Scope) -> list[Fault] | None:
         items = value["_" + name]
@@ -26,14 +29,22 @@ def primitive_extension_rule(name: str, check: Check, *, many: bool) -> Rule:
             message = f"{name} and _{name} must have as many items as each other; pad with null."
             found += one("primitive-extension-length", message, "structure")
         for index, item in enumerate(items):
-            has_value = isinstance(values, list) and values[index : index + 1] not in ([], [None])
-            wrong = None if item is None and has_value else check(item, scope)
+            beside = values[index] if isinstance(values, list) and index < len(values) else None
+            wrong = None if item is None and beside is not None else check_beside(beside, item, check, scope)
             found += within(f"[{index}]", wrong or [])
         if not items:
             found += one("empty", "An array must not be empty; leave the element out instead.", "invalid")
         return found or None
 
     return rule
+
+
+def check_beside(value: Any, item: Any, check: Check, scope: Scope) -> list[Fault] | None:
+    """The faults of what stands beside a value: an id alone says enough where there is a value (ele-1)."""
+    if value is not None and isinstance(item, dict) and item.keys() == {"id"}:
+        wrong = _id_check(item["id"], scope)
+        return within(".id", wrong) if wrong is not None else None
+    return check(item, scope)
 
 
 def without_explained_nulls(faults: list[Fault], beside: Any) -> list[Fault] | None:

@@ -13,7 +13,7 @@ from typing import Any
 from mappers.r4.contained import contained_rule
 from mappers.r4.faults import PROBLEMS_MAX, Check, Fault, Scope, one, shown, step, within
 from mappers.r4.narrative import xhtml_check
-from mappers.r4.primitive_extensions import without_explained_nulls
+from mappers.r4.primitive_extensions import check_beside, without_explained_nulls
 from mappers.r4.primitives import primitive_check, wrong_json_type
 
 _is_element_name = re.compile(r"_?[a-z][A-Za-z0-9]*").fullmatch
@@ -37,7 +37,7 @@ def undefined_resource_check(common: Mapping[str, Check], primitive_extension: C
             elif name in known:
                 wrong = common[name](item, scope)
             elif name.startswith("_"):
-                wrong = extended(item, scope)
+                wrong = extended(value.get(name[1:]), item, scope)
             else:
                 wrong = without_explained_nulls(anything(name, item, scope) or [], value.get("_" + name))
             found += within(step(name.removeprefix("_")), wrong or [])
@@ -74,12 +74,14 @@ def undefined_resource_check(common: Mapping[str, Check], primitive_extension: C
             return one("ref-1", f"There is no contained resource with the id {shown(value[1:])}. (ref-1)", "invariant")
         return _string(value, scope)
 
-    def extended(value: Any, scope: Scope) -> list[Fault] | None:
+    def extended(beside: Any, value: Any, scope: Scope) -> list[Fault] | None:
         if not isinstance(value, list):
-            return primitive_extension(value, scope)
+            return check_beside(beside, value, primitive_extension, scope)
         found: list[Fault] = []
         for index, item in enumerate(value):
-            found += within(f"[{index}]", (item is not None and primitive_extension(item, scope)) or [])
+            own = beside[index] if isinstance(beside, list) and index < len(beside) else None
+            wrong = None if item is None else check_beside(own, item, primitive_extension, scope)
+            found += within(f"[{index}]", wrong or [])
         return found
 
     return check_resource

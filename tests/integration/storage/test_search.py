@@ -102,6 +102,7 @@ async def test_a_reference_is_found_by_id_by_type_and_by_url(tenant: SearchedTen
     assert await tenant.find("Invoice?subject=Patient/1") == ["a", "b"]
     assert await tenant.find(f"Invoice?subject={BASE}/Patient/1") == ["a", "b"]
     assert await tenant.find("Invoice?subject:Patient=1") == ["a", "b"]
+    assert await tenant.find("Invoice?subject:Patient=Patient/1") == ["a", "b"]
     assert await tenant.find("Invoice?subject:Group=1") == ["c"]
     assert await tenant.find("Invoice?patient=1") == ["a", "b"]
     assert await tenant.find("Invoice?patient=Patient/1,Patient/10") == ["a", "b", "e"]

@@ -82,7 +82,7 @@ def test_all_problems_are_found_at_once() -> None:
         "Invoice?subject=Patient/1/2",
         "Invoice?subject=Nothing/1",
         "Invoice?subject=a%20b",
-        "Invoice?subject:Patient=Patient/1",
+        "Invoice?subject:Patient=Group/1",
         f"Invoice?subject={BASE}/Patient",
         "Invoice?totalgross=much",
         "Invoice?totalgross=1|2|3|4",

@@ -15,6 +15,8 @@ from mappers.r4.definitions import definitions
 from mappers.r4.generate import HL7
 from mappers.r4.json_text import DEPTH_MAX, canonical, decode, encode
 from mappers.r4.validate import validate
+from mappers.r4.xml_text import json_of_xml
+from mappers.r4.xml_writing import xml_of_json
 from tests.strategies import resources
 from tests.unit.mappers.r4.resources import (
     ACCOUNT,
@@ -194,6 +196,43 @@ def test_every_form_of_reference_is_accepted(reference: Json) -> None:
 )
 def test_extensions_of_primitives_stand_for_or_beside_values(resource: Json) -> None:
     assert validate(resource) == []
+
+
+WITH_IDS = [
+    changed(ACCOUNT, _status={"id": "s"}),
+    changed(CHARGE, definitionUri=["a:b", "c:d"], _definitionUri=[None, {"id": "d"}]),
+    changed(CHARGE, occurrenceTiming={"event": ["2026", "2027"], "_event": [{"id": "e"}, None]}),
+    containing({"resourceType": "Organization", "id": "o", "name": "a", "_name": {"id": "n"}}),
+    containing({"resourceType": "Organization", "id": "o", "alias": ["a", "b"], "_alias": [None, {"id": "n"}]}),
+]
+
+
+@pytest.mark.parametrize("resource", WITH_IDS, ids=range(len(WITH_IDS)))
+def test_a_primitive_with_a_value_may_have_an_id_and_comes_back_from_xml(resource: Json) -> None:
+    assert validate(resource) == []
+    assert decode(json_of_xml(xml_of_json(encode(resource), is_pretty=False))) == resource
+
+
+@pytest.mark.parametrize(
+    ("resource", "code", "place"),
+    [
+        (changed(ACCOUNT, _name={"id": "n"}), "empty", "Account.name"),
+        (changed(ACCOUNT, _status={"id": ""}), "empty", "Account.status.id"),
+        (
+            changed(CHARGE, definitionUri=["a:b", None], _definitionUri=[None, {"id": "d"}]),
+            "empty",
+            "ChargeItem.definitionUri[1]",
+        ),
+        (
+            containing({"resourceType": "Organization", "id": "o", "_name": {"id": "n"}}),
+            "empty",
+            "Account.contained[0].name",
+        ),
+    ],
+    ids=range(4),
+)
+def test_an_id_alone_says_nothing(resource: Json, code: str, place: str) -> None:
+    assert [(each.code, each.expression) for each in validate(resource)] == [(code, place)]
 
 
 def test_the_problems_that_are_listed_are_limited() -> None:
