@@ -6,12 +6,11 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from billing.context import Context
-from billing.places import parameter_place
+from billing.known_account import known_account
 from ledger.aging import aged
 from ledger.chart import BALANCE_OF
-from ledger.errors import not_found, rule_broken
 from ledger.money import Money
-from storage import account_balances, aging, journal
+from storage import aging, journal
 from storage.transaction import Transaction
 
 
@@ -37,11 +36,7 @@ async def account_balance(
 
     The lock waits for who is posting now, so that an answer for a moment that is past never changes.
     """
-    balance = (await account_balances.lock(tx, [account_id])).get(account_id)
-    if balance is None:
-        raise not_found("not-found", f"There is no Account/{account_id}.")
-    if recorded is not None and recorded > tx.now:
-        raise rule_broken("recorded-in-future", "What will be known is not known yet.", parameter_place("recorded"))
+    balance = await known_account(tx, account_id, recorded)
     as_of_now = on is None and recorded is None
     if as_of_now:
         amounts = {name: getattr(balance, name) for name, _ in BALANCE_OF.values()}

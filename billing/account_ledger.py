@@ -107,7 +107,7 @@ def total_of(balances: dict[str, int]) -> int:
 
 def _refuse_backward(period: Period) -> None:
     if period.first is not None and period.last is not None and period.first > period.last:
-        raise rule_broken("period-backward", "The first day comes after the last.", "/from")
+        raise rule_broken("period-backward", "The first day comes after the last.")
 
 
 def _newest(recorded_at: datetime | None) -> datetime:
