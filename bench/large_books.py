@@ -179,14 +179,31 @@ def multiply(superuser: str, *, accounts: int = 0, onto_first: int = 0, say: Cal
         began, ended = _span(connection)
         for table in _COPIED:
             connection.execute(_set_aside(table))
+        # An index is made of all rows at once in a fraction of the time.
+        indexes = _drop_indexes(connection)
         # The copies are older than what they are copied from, so that the newest entry stays the newest.
         _copy_all(connection, 1, accounts, timedelta(milliseconds=1), one_account=False, say=say)
         apart = ended - began + timedelta(milliseconds=1)
         _copy_all(connection, accounts + 1, accounts + onto_first, apart, one_account=True, say=say)
+        for number, index in enumerate(indexes, 1):
+            connection.execute(index)
+            say(f"{number} of {len(indexes)} indexes")
         connection.execute(_multiplied_balances(onto_first + 1))
         series = sql.SQL("UPDATE billing.number_series SET last_number = {} WHERE tenant_id = {}")
         connection.execute(series.format(accounts + onto_first + 1, TENANT.id))
         connection.execute("VACUUM (ANALYZE)")
+
+
+def _drop_indexes(connection: psycopg.Connection[Any]) -> list[sql.SQL]:
+    """Drop the indexes of the copied tables that no constraint needs; the statements that make them again."""
+    rows = connection.execute(
+        "SELECT i.indexrelid::regclass::text, pg_get_indexdef(i.indexrelid) FROM pg_index AS i"
+        " WHERE i.indrelid = ANY (%s::regclass[]) AND NOT i.indisunique ORDER BY 1",
+        ([f"{SCHEMA}.{table.name}" for table in _COPIED],),
+    ).fetchall()
+    for name, _ in rows:
+        connection.execute(sql.SQL("DROP INDEX {}").format(sql.SQL(name)))
+    return [sql.SQL(definition) for _, definition in rows]
 
 
 def _copy_all(
