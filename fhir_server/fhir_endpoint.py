@@ -19,7 +19,7 @@ from fhir_server.execution import carry_out
 from fhir_server.faults import log_fault, request_id
 from fhir_server.fhir_request import FhirRequest, query_of
 from fhir_server.idempotency import check_key
-from fhir_server.interactions.patch_document import of_json_patch, of_parameters
+from fhir_server.interactions.patch_document import PATCH_FORMATS, of_json_patch, of_parameters
 from fhir_server.media_types import Format, check_form, format_sent, is_json_patch, preferences_of
 from fhir_server.outcomes import headers_of, outcome_of, status_of, unexpected_outcome
 from fhir_server.preconditions import NO_CONDITIONS, Conditions, conditions_of
@@ -34,6 +34,9 @@ from mappers.r4.json_text import decode
 from mappers.r4.xml_text import json_of_xml
 
 Headers = dict[bytes, bytes]
+
+# https://www.rfc-editor.org/rfc/rfc5789#section-2.2
+_ACCEPT_PATCH: Header = (b"accept-patch", ", ".join(PATCH_FORMATS).encode())
 
 _NOBODY = AccessToken("", "", "", scopes_of(""), 0)
 _NO_TENANT = Tenant("", "", "", "", "UTC")
@@ -52,6 +55,8 @@ class FhirEndpoint:
         except Refusal as refusal:
             await self._service.access_log.refused(visit, refusal)
             status, headers = status_of(refusal), [*headers_of(refusal), NOT_STORED]
+            if status == HTTPStatus.UNSUPPORTED_MEDIA_TYPE and scope["method"] == "PATCH":
+                headers.append(_ACCEPT_PATCH)
             body = outcome_of(refusal.problems)
         except ClientDisconnect:
             return

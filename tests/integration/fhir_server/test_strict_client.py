@@ -263,3 +263,15 @@ def invoice_of_nothing(account_id: str) -> Json:
             }
         ],
     )
+
+
+async def test_who_sends_a_patch_of_another_kind_is_told_which_are_read(hospital: Hospital) -> None:
+    there = await hospital.account()
+    headers = {"content-type": "application/merge-patch+json"}
+    answer = await hospital.http.patch(f"Account/{there['id']}", content=b"{}", headers=headers)
+    assert answer.status_code == 415
+    assert answer.headers["accept-patch"] == (
+        "application/json-patch+json, application/fhir+json, application/fhir+xml"
+    )
+    other = await hospital.http.post("Account", content=b"{}", headers=headers)
+    assert (other.status_code, "accept-patch" in other.headers) == (415, False)
