@@ -1,11 +1,14 @@
-"""The version of a resource that made an entry is found by when both were written."""
+"""The ledger of an account: which version of a resource made an entry, and by which index its postings are found."""
 
 from __future__ import annotations
 
 import psycopg
+import pytest
 
+from storage import account_ledger, aging, journal
 from storage.account_ledger import SOURCE_VERSION
 from storage.array_insert import made_of_tables
+from storage.pipeline import Statement
 from tests.database_server import DatabaseAccess
 from tests.integration.billing.check.books import opened_books, write_a_month
 
@@ -27,3 +30,31 @@ async def test_the_version_of_an_entry_is_of_its_transaction(fresh_database: Dat
     made_one = [row for row in rows if row[4]]
     assert len(made_one) > 20
     assert [row for row in made_one if not row[3]] == []
+
+
+STRETCH = "'t', 'a', '2026-01-01', 'infinity', '2026-03-01', '2026-01-01', '-infinity', 0, 100"
+
+
+@pytest.mark.parametrize(
+    ("statement", "arguments"),
+    [
+        (account_ledger._LINES, STRETCH),
+        (account_ledger._ENTRIES, f"{STRETCH}, '{{1100,1150}}'"),
+        (journal._as_of((1100, 1150)), "'t', 'a', '{1100,1150}', '2026-03-01', 'infinity'"),
+        (aging._UNPLANNED, "'t', 'a', '2026-03-01', 'infinity'"),
+    ],
+    ids=["lines", "entries", "sums", "aging"],
+)
+def test_days_and_moments_are_looked_up_in_the_index_under_row_level_security(
+    database: DatabaseAccess, statement: Statement, arguments: str
+) -> None:
+    with psycopg.connect(database.app, autocommit=True) as connection:
+        connection.execute("SET plan_cache_mode = force_generic_plan")
+        connection.execute("SET enable_seqscan = off")
+        connection.execute("SELECT set_config('billing.tenant', 't', false)")
+        connection.execute(b"PREPARE asked AS " + statement.sql)
+        rows = connection.execute(made_of_tables(f"EXPLAIN EXECUTE asked({arguments})")).fetchall()
+    plan = [row[0] for row in rows]
+    [at] = [number for number, line in enumerate(plan) if "using posting_account_idx" in line]
+    assert "effective_at <=" in plan[at + 1], plan
+    assert "recorded_at" in plan[at + 1], plan
