@@ -110,14 +110,14 @@ class RestHook:
 
     def __init__(self, policy: EndpointPolicy, resolver: AbstractResolver | None = None) -> None:
         self._policy = policy
-        self._resolver = resolver
+        self._resolver = GuardedResolver(policy, resolver or SystemResolver())
         # Who waits for a connection is not yet talking to anybody: that time is not the endpoint's.
         self._connections = asyncio.Semaphore(CONNECTIONS_MAX)
 
     async def __aenter__(self) -> Self:
         connector = aiohttp.TCPConnector(
             limit=0,
-            resolver=GuardedResolver(self._policy, self._resolver or SystemResolver()),
+            resolver=self._resolver,
             ttl_dns_cache=NAMES_KEPT_SECONDS,
             keepalive_timeout=KEPT_ALIVE_SECONDS,
         )
@@ -135,6 +135,7 @@ class RestHook:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self._session.close()
+        await self._resolver.close()  # the session closes only what it has made itself
 
     async def send(self, message: Message) -> Outcome:
         try:
