@@ -185,7 +185,7 @@ class Settings(BaseSettings):
         30, description="How long events are kept for `$events` after they were taken. What was not stays."
     )
     subscription_endpoint_concurrency: PositiveInt = Field(
-        8, description="Notifications that one dispatcher has under way to one host at most."
+        8, description="Notifications of a tenant that one dispatcher has under way to one host at most."
     )
     subscription_tenant_concurrency: PositiveInt = Field(
         32, description="Notifications that one dispatcher has under way for one tenant at most."

@@ -27,10 +27,6 @@ class Gathering(Generic[Question, Answer]):
         self._waiting: deque[tuple[Question, asyncio.Future[Answer]]] = deque()
         self._asking: asyncio.Task[None] | None = None
 
-    @property
-    def is_idle(self) -> bool:
-        return self._asking is None
-
     async def ask(self, question: Question) -> Answer:
         answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         self._waiting.append((question, answer))
