@@ -10,12 +10,9 @@ from datetime import UTC, date, datetime
 from typing import LiteralString, NamedTuple
 
 from ledger.chart import LedgerAccount
-from storage.journal import FOREVER
+from storage.journal import FOREVER, FOREVER_AGO
 from storage.pipeline import Row, Statement
 from storage.transaction import Transaction
-
-FOREVER_AGO = "-infinity"
-"""Before every day and moment, as PostgreSQL writes it."""
 
 
 class Place(NamedTuple):

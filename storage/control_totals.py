@@ -6,6 +6,7 @@ from datetime import date, datetime
 
 from ledger.chart import LedgerAccount
 from ledger.trial_balance import LedgerAccountTotal
+from storage.journal import FOREVER, FOREVER_AGO
 from storage.pipeline import Statement
 from storage.transaction import Reader, Transaction
 
@@ -26,7 +27,7 @@ _ADD = Statement(
     " sum(greatest(p.amount_minor, 0)), sum(greatest(-p.amount_minor, 0))"
     " FROM billing.journal_entry AS e"
     " JOIN billing.posting AS p ON p.tenant_id = e.tenant_id AND p.entry_id = e.entry_id"
-    " WHERE e.tenant_id = $1 AND e.recorded_at > coalesce($2::timestamptz, '-infinity')"
+    " WHERE e.tenant_id = $1 AND e.recorded_at > $2::timestamptz"
     " AND e.recorded_at <= $3::timestamptz GROUP BY 1, 2, 3, 4, 5"
     " ON CONFLICT (tenant_id, ledger_account, currency, facility, effective_at) DO UPDATE"
     " SET debit_minor = t.debit_minor + excluded.debit_minor, credit_minor = t.credit_minor + excluded.credit_minor"
@@ -38,7 +39,7 @@ _ADVANCE = Statement(
 # The totals, and what was recorded after them; from the journal alone where it is asked for what was known earlier than
 # the totals. One statement, so that both are of one moment. $2 effective, $3 facility, $4 recorded.
 _TOTALS = Statement(
-    "WITH c AS (SELECT CASE WHEN recorded_through <= coalesce($4::timestamptz, 'infinity') THEN recorded_through END"
+    "WITH c AS (SELECT CASE WHEN recorded_through <= $4::timestamptz THEN recorded_through END"
     " AS through FROM billing.control_checkpoint WHERE tenant_id = $1) SELECT s.ledger_account, s.currency,"
     " sum(s.debit), sum(s.credit) FROM (SELECT t.ledger_account, t.currency, t.debit_minor AS debit, t.credit_minor AS"
     " credit FROM billing.control_total AS t WHERE t.tenant_id = $1 AND (SELECT through FROM c) IS NOT NULL"
@@ -46,8 +47,8 @@ _TOTALS = Statement(
     " UNION ALL SELECT p.ledger_account, p.currency, greatest(p.amount_minor, 0), greatest(-p.amount_minor, 0)"
     " FROM billing.journal_entry AS e"
     " JOIN billing.posting AS p ON p.tenant_id = e.tenant_id AND p.entry_id = e.entry_id"
-    " WHERE e.tenant_id = $1 AND e.recorded_at > coalesce((SELECT through FROM c), '-infinity')"
-    " AND e.recorded_at <= coalesce($4::timestamptz, 'infinity') AND ($2::date IS NULL OR e.effective_at <= $2::date)"
+    " WHERE e.tenant_id = $1 AND e.recorded_at > (SELECT coalesce(max(through), '-infinity') FROM c)"
+    " AND e.recorded_at <= $4::timestamptz AND ($2::date IS NULL OR e.effective_at <= $2::date)"
     " AND ($3::text IS NULL OR coalesce(p.facility, '') = $3::text)) AS s GROUP BY 1, 2 ORDER BY 1, 2"
 )
 
@@ -61,7 +62,7 @@ async def add_sealed(tx: Transaction, blocks: int) -> int:
     last, through = (await tx.fetch(_NEXT, tx.tenant_id, number, blocks))[0]
     if last is None:
         return 0
-    tx.send(_ADD, tx.tenant_id, after, through)
+    tx.send(_ADD, tx.tenant_id, after or FOREVER_AGO, through)
     tx.send(_ADVANCE, tx.tenant_id, last, through)
     return int(last) - int(number)
 
@@ -70,7 +71,7 @@ async def totals(
     reader: Reader, tenant_id: str, *, effective: date | None, recorded: datetime | None, facility: str | None
 ) -> list[LedgerAccountTotal]:
     """What ledger accounts were debited and credited: effective up to a day, as known at a moment, of a facility."""
-    rows = await reader.read(tenant_id, _TOTALS, tenant_id, effective, facility, recorded)
+    rows = await reader.read(tenant_id, _TOTALS, tenant_id, effective, facility, recorded or FOREVER)
     return [
         LedgerAccountTotal(LedgerAccount(account), currency, int(debit), int(credit))
         for account, currency, debit, credit in rows

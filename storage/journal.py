@@ -18,8 +18,10 @@ from storage.resource_ids import new_id
 from storage.tables import cash_movement, journal_entry, posting
 from storage.transaction import Transaction
 
-FOREVER = "infinity"
-"""After every day and moment, as PostgreSQL writes it."""
+FOREVER, FOREVER_AGO = "infinity", "-infinity"
+"""After and before every day and moment, as PostgreSQL writes it. What is open is sent as these: under row-level
+security no index is used for a comparison with an expression such as coalesce, which might leak what it sees.
+"""
 
 _INSERT_ENTRY = ArrayInsert(journal_entry, 800)
 _INSERT_POSTING = ArrayInsert(posting, 801)

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from ledger.journal_block import JournalBlock
 from storage.array_insert import ArrayInsert
 from storage.check_snapshot import Snapshot, sql
+from storage.journal import FOREVER_AGO
 from storage.pipeline import Row, Statement
 from storage.tables import journal_block
 from storage.transaction import Database, Reader, Transaction
@@ -32,9 +33,9 @@ _HEAD = sql(f"{_BLOCK} ORDER BY number DESC LIMIT 1")
 _BLOCKS = sql(f"{_BLOCK} ORDER BY number")
 _END = Statement(
     "SELECT least($3::timestamptz, (SELECT recorded_at FROM billing.journal_entry WHERE tenant_id = $1"
-    " AND recorded_at > coalesce($2::timestamptz, '-infinity') AND recorded_at <= $3::timestamptz"
+    " AND recorded_at > $2::timestamptz AND recorded_at <= $3::timestamptz"
     " ORDER BY recorded_at OFFSET $4::int LIMIT 1), (SELECT last_updated FROM billing.resource_versions"
-    " WHERE tenant_id = $1 AND last_updated > coalesce($2::timestamptz, '-infinity')"
+    " WHERE tenant_id = $1 AND last_updated > $2::timestamptz"
     " AND last_updated <= $3::timestamptz ORDER BY last_updated OFFSET $4::int LIMIT 1))"
 )
 
@@ -49,7 +50,7 @@ def _instant(column: str) -> str:
 
 
 def _window(column: str) -> str:
-    return f"{column} > coalesce($2::timestamptz, '-infinity') AND {column} <= $3::timestamptz"
+    return f"{column} > $2::timestamptz AND {column} <= $3::timestamptz"
 
 
 _ENTRIES = sql(
@@ -119,12 +120,12 @@ async def head(tx: Transaction) -> StoredBlock | None:
 
 async def end_of_next(tx: Transaction, after: datetime | None, through: datetime, rows: int) -> datetime:
     """Where the next block ends: at `through`, or at the moment by which there are so many entries or versions."""
-    moment: datetime = (await tx.fetch(_END, tx.tenant_id, after, through, rows - 1))[0][0]
+    moment: datetime = (await tx.fetch(_END, tx.tenant_id, after or FOREVER_AGO, through, rows - 1))[0][0]
     return moment.astimezone(UTC)
 
 
 async def stretch(tx: Transaction, after: datetime | None, through: datetime) -> Stretch:
-    window = (tx.tenant_id, after, through)
+    window = (tx.tenant_id, after or FOREVER_AGO, through)
     return Stretch(*await tx.fetch_all([(statement, window) for statement in (_ENTRIES, _POSTINGS, _VERSIONS)]))
 
 
@@ -141,7 +142,7 @@ async def blocks(snapshot: Snapshot, tenant_id: str) -> list[StoredBlock]:
 
 async def stretch_of(snapshot: Snapshot, block: JournalBlock) -> Stretch:
     """What is there now of the stretch that a block sealed."""
-    window = (block.tenant_id, block.sealed_after, block.sealed_through)
+    window = (block.tenant_id, block.sealed_after or FOREVER_AGO, block.sealed_through)
     return Stretch(*await snapshot.rows_of_all([(each, window) for each in (_ENTRIES, _POSTINGS, _VERSIONS)]))
 
 
