@@ -41,3 +41,11 @@ def test_all_buckets_are_there_and_sum_to_all_amounts() -> None:
     buckets = aged(amounts, TODAY)
     assert tuple(buckets) == BUCKETS
     assert sum(buckets.values()) == sum(range(200))
+
+
+def test_each_amount_is_in_the_bucket_of_its_own_due_date() -> None:
+    assert aged([(TODAY, 5), (TODAY - timedelta(days=40), 7), (TODAY - timedelta(days=40), 1)], TODAY) == {
+        **dict.fromkeys(BUCKETS, 0),
+        "current": 5,
+        "31-60": 8,
+    }

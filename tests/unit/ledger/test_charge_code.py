@@ -9,6 +9,8 @@ import pytest
 
 from ledger.charge_code import ChargeCode, is_in_table, refuse_codes
 from ledger.errors import Refusal
+from ledger.tenant import NATIONAL
+from tests.unit.ledger.refusals import refused
 
 SYSTEM = "http://www.ama-assn.org/go/cpt"
 DAY = date(2026, 3, 1)
@@ -76,3 +78,33 @@ def test_a_code_is_there_once() -> None:
 
 def test_a_code_may_end_on_the_day_before_its_first_and_so_never_be() -> None:
     refuse_codes("t", [code(valid_from=DAY, valid_to=date(2026, 2, 28)), code(code="2", valid_from=date.min)])
+
+
+WORD = "charge-code-invalid"
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"system": "a b"}, "system is a URI such as http://www.ama-assn.org/go/cpt."),
+        ({"system": "x" * 201}, "system is a URI such as http://www.ama-assn.org/go/cpt."),
+        ({"valid_from": DAY, "valid_to": date(2026, 2, 27)}, "valid_to is not before valid_from."),
+        ({"country": "af"}, "country is a code of ISO 3166 such as AF."),
+    ],
+)
+def test_what_is_no_code_is_refused_at_its_place(changed: dict[str, Any], message: str) -> None:
+    tenant, country = (NATIONAL, "AF") if "country" in changed else ("t", None)
+    assert refused(
+        refuse_codes, tenant, [code(country=country), code(**{"code": "b", "country": country, **changed})]
+    ) == [("rule_broken", WORD, message, "/codes/1")]
+
+
+def test_a_code_that_comes_twice_is_named() -> None:
+    assert refused(refuse_codes, "t", [code(), code()]) == [
+        ("rule_broken", WORD, f"99213 of {SYSTEM} is there 2 times.", "/codes")
+    ]
+
+
+def test_texts_at_their_limits_are_fine() -> None:
+    refuse_codes("t", [code(code="x" * 100, display="y" * 500), code(display="z"), code(system="x" * 200)])
+    refuse_codes(NATIONAL, [code(country="AF")])

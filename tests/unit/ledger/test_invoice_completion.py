@@ -176,3 +176,10 @@ def test_what_no_amount_reaches_is_refused_at_its_place(of: Invoice, place: str)
 def test_an_amount_is_shown_with_the_decimals_of_its_currency() -> None:
     assert shown(1050, "KWD") == DecimalMoney(1050, "KWD", 3)
     assert Decimal(shown(5, "JPY").scale or 0) == 0
+
+
+def test_a_line_without_a_price_does_not_keep_the_next_from_its_tax() -> None:
+    of = completed(
+        invoice(line(component("tax", factor="0.1")), line(component("base", 10), component("tax", factor="0.1")))
+    )
+    assert figures(of.lines[1].components) == [("base", 10), ("tax", 1)]

@@ -148,3 +148,16 @@ def test_all_problems_are_said_at_once_but_sums_only_where_the_parts_are_right()
         ("negative-amount", "Invoice.lineItem[1].priceComponent[2].amount"),
         ("amount-required", "Invoice.totalPriceComponent[0].amount"),
     ]
+
+
+def test_each_line_and_each_total_that_is_wrong_is_named() -> None:
+    of = invoice(line(component("base", 5), component("tax", -1)), line(component("base", 5), component("tax", -1)))
+    assert [place for *_, place in problems(of)] == [
+        "Invoice.lineItem[0].priceComponent[1].amount",
+        "Invoice.lineItem[1].priceComponent[1].amount",
+    ]
+    totals = [component("base", 1), component("tax", 2, code="A")]
+    assert [place for *_, place in problems(whole(totals=totals))] == [
+        "Invoice.totalPriceComponent[0].amount",
+        "Invoice.totalPriceComponent[1].amount",
+    ]

@@ -115,3 +115,13 @@ def test_the_status_is_that_of_the_last_decision_and_another_is_refused() -> Non
     assert refused(refuse_unless, "paid", "approved", "refund") == [
         ("conflict", "invalid-state", "The refund is paid; this is for one that is approved.", "")
     ]
+
+
+def test_minutes_that_look_like_a_leap_second_are_none() -> None:
+    assert moment_of("2026-03-01T10:05:06+05:30") == datetime(2026, 3, 1, 4, 35, 6, tzinfo=UTC)
+    assert date_of("2026-03-01T19:29:59Z", "Asia/Kabul") == date(2026, 3, 1)
+    assert date_of("2026-03-01T19:30:00Z", "Asia/Kabul") == date(2026, 3, 2)
+
+
+def test_nothing_is_false_and_any_amount_is_true() -> None:
+    assert [bool(Money("AFN", minor_units)) for minor_units in (0, 1, -1)] == [False, True, True]
