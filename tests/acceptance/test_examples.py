@@ -87,11 +87,11 @@ def test_the_claims_system_learns_of_an_issued_invoice(demo_server: DemoServer, 
 
 @pytest.mark.parametrize("name", ["fhir_kit_walk_through", "medplum_walk_through"])
 def test_the_examples_for_node_print_what_is_checked_in(demo_server: DemoServer, tmp_path: Path, name: str) -> None:
-    node, packages = shutil.which("node"), Path(os.environ.get("BILLING_NODE_MODULES") or NODE / "node_modules")
+    node, packages = shutil.which("node"), Path(os.environ.get("BILLING_CI_NODE_MODULES") or NODE / "node_modules")
     missing = "node" if node is None else str(packages)
     if node is None or not packages.is_dir():
         assert not IS_CI, f"{missing} is missing, and .ci/run is to install it"
-        pytest.skip(f"there is no {missing}: npm ci in examples/node, or set BILLING_NODE_MODULES")
+        pytest.skip(f"there is no {missing}: npm ci in examples/node, or set BILLING_CI_NODE_MODULES")
     # Node looks for packages beside the script, and they may be kept outside of the checkout.
     (tmp_path / "node_modules").symlink_to(packages.resolve())
     for file in (NODE / "package.json", NODE / f"{name}.js"):

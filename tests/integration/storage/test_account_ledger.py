@@ -46,11 +46,12 @@ STRETCH = "'t', 'a', '2026-01-01', 'infinity', '2026-03-01', '2026-01-01', '-inf
     ids=["lines", "entries", "sums", "aging"],
 )
 def test_days_and_moments_are_looked_up_in_the_index_under_row_level_security(
-    database: DatabaseAccess, statement: Statement, arguments: str
+    fresh_database: DatabaseAccess, statement: Statement, arguments: str
 ) -> None:
-    with psycopg.connect(database.app, autocommit=True) as connection:
+    with psycopg.connect(fresh_database.app, autocommit=True) as connection:
         connection.execute("SET plan_cache_mode = force_generic_plan")
         connection.execute("SET enable_seqscan = off")
+        connection.execute("SET enable_bitmapscan = off")
         connection.execute("SELECT set_config('billing.tenant', 't', false)")
         connection.execute(b"PREPARE asked AS " + statement.sql)
         rows = connection.execute(made_of_tables(f"EXPLAIN EXECUTE asked({arguments})")).fetchall()

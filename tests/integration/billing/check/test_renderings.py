@@ -46,6 +46,8 @@ def _changed(column: sa.Column[Any]) -> sql.SQL:
         return sql.SQL("CASE WHEN {column} = '2020-02-02' THEN '2020-02-03' ELSE '2020-02-02' END")
     if column.name == "residue":
         return sql.SQL("""'{{"language":"xx"}}'""")
+    if column.name.endswith("_events"):
+        return sql.SQL("""'["2020-02-02"]'""")
     return sql.SQL("coalesce({column}, '') || 'tampered'")
 
 
