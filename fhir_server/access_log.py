@@ -2,8 +2,8 @@
 
 A write is logged in its own transaction: there is neither without the other. A denial is logged before it is answered.
 What only reads, and what is refused for what it says, is gathered and written ten times a second; a process that is
-killed loses what it gathered since (docs/security.md). Where it cannot be written for long, reads are refused rather than
-answered unseen.
+killed loses what it gathered since (docs/security.md). Where it cannot be written for long, reads are refused rather
+than answered unseen.
 """
 
 from __future__ import annotations
