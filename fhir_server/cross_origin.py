@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
+from starlette.types import ASGIApp
 
 _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 _SENT = (
@@ -39,14 +39,15 @@ _READ = (
 _PREFLIGHT_SECONDS = 600
 
 
-def allow_origins(app: FastAPI, origins: Sequence[str]) -> None:
-    """Let pages of these origins call the server; without any, an OPTIONS request is refused like any other."""
-    if origins:
-        app.add_middleware(
-            CORSMiddleware,
-            allow_origins=origins,
-            allow_methods=_METHODS,
-            allow_headers=_SENT,
-            expose_headers=_READ,
-            max_age=_PREFLIGHT_SECONDS,
-        )
+def across_origins(app: ASGIApp, origins: Sequence[str]) -> ASGIApp:
+    """What pages of these origins may call as well; without any, an OPTIONS request is refused like any other."""
+    if not origins:
+        return app
+    return CORSMiddleware(
+        app,
+        allow_origins=origins,
+        allow_methods=_METHODS,
+        allow_headers=_SENT,
+        expose_headers=_READ,
+        max_age=_PREFLIGHT_SECONDS,
+    )

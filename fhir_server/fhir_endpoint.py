@@ -38,8 +38,16 @@ Headers = dict[bytes, bytes]
 # https://www.rfc-editor.org/rfc/rfc5789#section-2.2
 _ACCEPT_PATCH: Header = (b"accept-patch", ", ".join(PATCH_FORMATS).encode())
 
+BASE = "/fhir"
+_UNDER_BASE, _FOUND_BY_NAME = f"{BASE}/", f"{BASE}/.well-known/smart-configuration"
+
 _NOBODY = AccessToken("", "", "", scopes_of(""), 0)
 _NO_TENANT = Tenant("", "", "", "", "UTC")
+
+
+def is_fhir(path: str) -> bool:
+    """Whether a path is one of the FHIR API's, which is what lies under `/fhir` and is not found by its fixed name."""
+    return path == BASE or (path.startswith(_UNDER_BASE) and path != _FOUND_BY_NAME)
 
 
 class FhirEndpoint:
@@ -73,7 +81,7 @@ class FhirEndpoint:
     ) -> tuple[int, list[Header], bytes]:
         query = query_of(scope["query_string"])
         form.take_from(query)
-        path: str = scope["path_params"].get("path", "")
+        path: str = scope["path"][len(_UNDER_BASE) :]
         match = self._service.routes.match(scope["method"], path)
         route = match.route
         scope["billing.route"] = route.name

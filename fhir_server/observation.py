@@ -10,6 +10,7 @@ import asyncio
 import re
 import secrets
 import time
+from dataclasses import dataclass
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -38,14 +39,21 @@ _SECURITY: tuple[Header, ...] = (
 _ONLY_TLS: Header = (b"strict-transport-security", b"max-age=31536000")
 
 
+@dataclass(slots=True)
+class InFlight:
+    """How many requests the process answers at the moment, and how many it takes at most."""
+
+    most: int
+    now: int = 0
+
+
 class Observation:
     def __init__(
-        self, app: ASGIApp, metrics: Metrics, *, in_flight_max: int, timeout_seconds: int, is_tls: bool = False
+        self, app: ASGIApp, metrics: Metrics, in_flight: InFlight, *, timeout_seconds: int, is_tls: bool = False
     ) -> None:
         self._app = app
         self._metrics = metrics
-        self._in_flight = 0
-        self._in_flight_max = in_flight_max
+        self._in_flight = in_flight
         self._timeout_seconds = timeout_seconds
         self._security = [*_SECURITY, *([_ONLY_TLS] if is_tls else [])]
 
@@ -75,10 +83,10 @@ class Observation:
             await send_with_id({"type": "http.response.start", "status": 503, "headers": headers})
             await send({"type": "http.response.body", "body": body})
 
-        self._in_flight += 1
+        self._in_flight.now += 1
         timeout = asyncio.timeout(self._timeout_seconds)
         try:
-            if self._in_flight > self._in_flight_max and scope["path"] not in _ALWAYS_ANSWERED:
+            if self._in_flight.now > self._in_flight.most and scope["path"] not in _ALWAYS_ANSWERED:
                 await refuse("overloaded", "The server has too much to do at the moment; try again.")
                 return
             async with timeout:
@@ -98,7 +106,7 @@ class Observation:
                 )
                 await send({"type": "http.response.body", "body": b""})
         finally:
-            self._in_flight -= 1
+            self._in_flight.now -= 1
             self._metrics.observe(
                 scope.get("billing.route", OTHER_ROUTE), status, (time.perf_counter_ns() - began) / 1e9
             )

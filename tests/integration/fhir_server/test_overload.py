@@ -10,7 +10,7 @@ import pytest
 from starlette.types import Receive, Scope, Send
 
 from fhir_server.metrics import Metrics
-from fhir_server.observation import Observation
+from fhir_server.observation import InFlight, Observation
 from tests.database_server import DatabaseAccess
 from tests.integration.serving import BASE, Hospital, Server, body, codes_of, serving
 
@@ -23,7 +23,7 @@ def observed(seconds: float, *, in_flight_max: int = 100, timeout_seconds: int =
         await send({"type": "http.response.start", "status": 200, "headers": []})
         await send({"type": "http.response.body", "body": b"{}"})
 
-    app = Observation(slow, METRICS, in_flight_max=in_flight_max, timeout_seconds=timeout_seconds)
+    app = Observation(slow, METRICS, InFlight(in_flight_max), timeout_seconds=timeout_seconds)
     return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=BASE)
 
 
