@@ -117,7 +117,7 @@ async def take_named_account(tx: Transaction, charge: ChargeItem) -> None:
 
 def _named_accounts(charge: ChargeItem) -> list[dict[str, Any]]:
     """What the charge says of accounts and no column owns."""
-    named: list[dict[str, Any]] = CHARGE_ITEM.without_columns(charge).get("account", [])
+    named: list[dict[str, Any]] = CHARGE_ITEM.without_columns(charge, "account") or []
     return named
 
 

@@ -119,7 +119,7 @@ def _book(
 
 def _keep_account(charge: ChargeItem, previous: ChargeItem) -> None:
     """A charge stays on its account when a client leaves the account out, as it may have done when it was created."""
-    is_named = charge.account_id is not None or "account" in CHARGE_ITEM.without_columns(charge)
+    is_named = charge.account_id is not None or CHARGE_ITEM.without_columns(charge, "account") is not None
     if not is_named and charge.subject == previous.subject:
         charge.account_id = previous.account_id
 

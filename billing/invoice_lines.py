@@ -104,7 +104,7 @@ def currency_of(tx: Transaction, context: Context, invoice: Invoice) -> str:
 
 async def _account(tx: Transaction, invoice: Invoice, charges: Charges) -> str | None:
     """The account that the invoice names by its identifier, else the one that all of its charges are on; locked."""
-    named = INVOICE.without_columns(invoice).get("account", {})
+    named = INVOICE.without_columns(invoice, "account") or {}
     if is_identified(named):
         return await identified_account(tx, named)
     accounts = {charge.account_id for charge in charges.values()}

@@ -6,10 +6,10 @@ The prices and the codes of its charges are asked for at the same time.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from billing.context import Context
-from billing.own_references import own_references
+from billing.own_references import OwnReference
 from billing.price_charge import ask_prices_of_documents
 from billing.touched_accounts import accounts_named_by
 from billing.validate_codes import ask_codes_of_documents
@@ -17,19 +17,27 @@ from storage import account_balances
 from storage.resource_rows import RESOURCE_TYPES, load
 from storage.transaction import Transaction
 
-Touched = tuple[str, str | None, dict[str, Any] | None]
+
+class Touched(NamedTuple):
+    """A resource as an entry names it: the document that it sends, if any, and what that refers to."""
+
+    resource_type: str
+    id: str | None
+    document: dict[str, Any] | None = None
+    references: Sequence[OwnReference] = ()
+
 
 
 async def lock_for(tx: Transaction, context: Context, resources: Sequence[Touched]) -> None:
-    """Lock the accounts of (type, id, document): those that documents name, and those of what the ids are now."""
-    documents = [document for _, _, document in resources if document is not None]
+    """Lock the accounts of resources: those that their documents name, and those of what is there now."""
+    documents = [each.document for each in resources if each.document is not None]
     ask_codes_of_documents(tx, context, documents)
     ask_prices_of_documents(tx, context, documents)
     ids: dict[str, set[str]] = {resource_type: set() for resource_type in RESOURCE_TYPES}
-    for resource_type, resource_id, document in resources:
-        if resource_id is not None and resource_type in ids:
-            ids[resource_type].add(resource_id)
-        for item in own_references(document, context.base_url) if document is not None else ():
+    for each in resources:
+        if each.id is not None and each.resource_type in ids:
+            ids[each.resource_type].add(each.id)
+        for item in each.references:
             ids[item.resource_type].add(item.id)
     accounts = ids.pop("Account")
     for resource_type, wanted in ids.items():

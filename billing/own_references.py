@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from ledger.errors import Category, Problem, Refusal
+from mappers.literal_references import LiteralReference, literal_references
 from storage import resource_ids_known, resource_versions
 from storage.resource_rows import RESOURCE_TYPES
 from storage.transaction import Transaction
@@ -22,23 +23,16 @@ class OwnReference(NamedTuple):
 
 def own_references(document: dict[str, Any], base_url: str) -> list[OwnReference]:
     """Every literal reference in a resource to one of the types that this server keeps, on this server."""
-    return list(_walk(document, str(document.get("resourceType", "")), base_url))
+    return own_among(literal_references(document), base_url)
 
 
-def _walk(value: Any, expression: str, base_url: str) -> Iterator[OwnReference]:
-    if isinstance(value, dict):
-        literal = value.get("reference")
-        if isinstance(literal, str):
-            own = own_reference(literal, base_url)
-            if own is not None:
-                yield OwnReference(f"{expression}.reference", *own, literal.partition("/_history/")[2])
-        for key, item in value.items():
-            if isinstance(item, (dict, list)):
-                yield from _walk(item, f"{expression}.{key}", base_url)
-    elif isinstance(value, list):
-        for at, item in enumerate(value):
-            if isinstance(item, (dict, list)):
-                yield from _walk(item, f"{expression}[{at}]", base_url)
+def own_among(literals: Iterable[LiteralReference], base_url: str) -> list[OwnReference]:
+    """Those of literal references that are to one of the types that this server keeps, on this server."""
+    return [
+        OwnReference(expression, *own, literal.partition("/_history/")[2])
+        for literal, expression in literals
+        if (own := own_reference(literal, base_url)) is not None
+    ]
 
 
 def own_reference(literal: str, base_url: str) -> tuple[str, str] | None:

@@ -32,21 +32,22 @@ def payer_of(reference: Mapping[str, Any], base_url: str) -> Payer | None:
 
 def recipient_of(invoice: Invoice) -> Payer | None:
     """The organization that an invoice is sent to; None where that is a patient or nobody is named."""
-    reference = _reference(invoice.recipient, INVOICE.without_columns(invoice), "recipient")
+    reference = _reference(invoice.recipient, INVOICE.without_columns(invoice, "recipient"))
     payer = _payer(reference)
     return payer if is_organization(reference) and payer.is_known else None
 
 
 def payment_issuer_of(payment: PaymentReconciliation) -> Payer | None:
     """The organization that paid (R4 lets no other type be the issuer); None where a patient did."""
-    payer = _payer(_reference(payment.payment_issuer, PAYMENT_RECONCILIATION.without_columns(payment), "paymentIssuer"))
+    rest = PAYMENT_RECONCILIATION.without_columns(payment, "paymentIssuer")
+    payer = _payer(_reference(payment.payment_issuer, rest))
     return payer if payer.is_known else None
 
 
-def _reference(segment: str | None, document: Mapping[str, Any], element: str) -> dict[str, Any]:
+def _reference(segment: str | None, rest: dict[str, Any] | None) -> dict[str, Any]:
     """The Reference, its literal as the column has it: relative where it is to this server."""
-    rest: dict[str, Any] = document.get(element, {})
-    return rest if segment is None else {**rest, "reference": segment}
+    known = rest or {}
+    return known if segment is None else {**known, "reference": segment}
 
 
 def _payer(reference: Mapping[str, Any]) -> Payer:

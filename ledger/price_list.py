@@ -13,6 +13,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
+from functools import lru_cache
 
 from ledger.errors import Category, Problem, Refusal
 from ledger.money import AMOUNT_MINOR_MAX, currency_exponents
@@ -113,6 +114,7 @@ class PriceRule:
         )
 
 
+@lru_cache(maxsize=256)
 def lookup_order(setting: str) -> tuple[str, ...]:
     """The levels of `price_lookup_order`, in the order in which they are asked."""
     return tuple(level.strip() for level in setting.split(",") if level.strip())

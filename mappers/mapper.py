@@ -17,7 +17,7 @@ from mappers import resource
 from mappers.index_rows import IndexKind, IndexLeaf
 from mappers.leaves import Leaf, Values, fields_of, paths_of
 from mappers.r4.definitions import definitions, json_names
-from mappers.r4.json_text import encode
+from mappers.r4.json_text import copied, encode
 from mappers.reading import Reading
 from mappers.residue import Element, decode_residue, encode_residue, holds_places, without_places
 from storage.search_parameters import SearchParameter
@@ -69,7 +69,7 @@ class Mapper(Generic[R]):
         reading = Reading(base_url)
         values: Values = {}
         rows: list[IndexRow] = []
-        document = _copied(document)
+        document = copied(document)
         document.pop("resourceType", None)
         document.pop("id", None)
         _take_version(document)
@@ -100,12 +100,17 @@ class Mapper(Generic[R]):
         document["resourceType"], document["id"] = self.resource_type, record.id
         return {key: document[key] for key in sorted(document, key=_ranks(self.resource_type).__getitem__)}
 
-    def without_columns(self, record: R) -> Element:
-        """What is not in typed columns: the residue and the values of index rows, places held open left as they are."""
+    def without_columns(self, record: R, key: str) -> Any:
+        """What of an element is in no typed column: residue and index rows, places held open left as they are, or None.
+
+        It is asked of each charge of a Bundle, so no other element is put together.
+        """
         document = decode_residue(record.residue)
         for row in record.index:
-            self._index[row.parameter].put(document, row)
-        return document
+            leaf = self._index[row.parameter]
+            if leaf.key == key:
+                leaf.put(document, row)
+        return document.get(key)
 
     def _drop_places(self, document: Element) -> None:
         for key in self._repeating_keys & document.keys():
@@ -154,10 +159,3 @@ def _ranks(resource_type: str) -> dict[str, int]:
     elements = definitions().types[resource_type].elements
     names = ["resourceType", *(json for name, element in elements.items() for json in json_names(name, element))]
     return {name: rank for rank, name in enumerate(each for json in names for each in (json, f"_{json}"))}
-
-
-def _copied(value: Any) -> Any:
-    """A copy of decoded JSON, down to the values that cannot change. (copy.deepcopy takes ten times as long.)"""
-    if isinstance(value, dict):
-        return {key: _copied(item) if isinstance(item, (dict, list)) else item for key, item in value.items()}
-    return [_copied(item) if isinstance(item, (dict, list)) else item for item in value]

@@ -136,7 +136,9 @@ def append(tx: Transaction, entry: JournalEntry) -> str:
     of an account is recorded later than the one before, whatever the clocks say.
     """
     refuse_slips(entry)
-    entry = replace(entry, effective_at=tx.accounting_date(entry.effective_at))
+    effective_at = tx.accounting_date(entry.effective_at)
+    if effective_at != entry.effective_at:
+        entry = replace(entry, effective_at=effective_at)
     changes = balance_changes(entry.postings)
     touched = {line.account_id for line in entry.postings if line.account_id is not None}
     recorded_at = tx.next_instant()

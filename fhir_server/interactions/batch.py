@@ -16,6 +16,7 @@ from fhir_server.interactions.bundle_references import refuse_temporary
 from fhir_server.responses import Answer, bundle
 from fhir_server.service import Service
 from ledger.errors import Refusal
+from mappers.literal_references import literal_references
 
 
 async def batch(request: FhirRequest, service: Service) -> Answer:
@@ -28,7 +29,7 @@ async def batch(request: FhirRequest, service: Service) -> Answer:
         try:
             entry = read_entry(request, service.routes, index, item)
             if entry.request.document is not None:
-                refuse_temporary(entry.request.document, full_urls)
+                refuse_temporary(literal_references(entry.request.document), full_urls)
             entries.append(entry)
         except Refusal as refusal:
             await service.access_log.refused(request.visit, refusal)

@@ -13,6 +13,7 @@ from fhir_server.interactions.criteria import condition_of, criteria_of, matchin
 from fhir_server.interactions.search import match_ids
 from fhir_server.outcomes import located
 from ledger.errors import Category, Refusal, invalid, refuse
+from mappers.literal_references import literal_references
 from storage.advisory_locks import lock_conditions
 from storage.resource_rows import RESOURCE_TYPES
 from storage.transaction import Transaction
@@ -32,13 +33,10 @@ async def replace_conditions(tx: Transaction, entries: Sequence[Entry]) -> dict[
         if entry.index in matches and entry.request.assigned_id is not None
     }
     for entry in entries:
-        request = entry.request
-        if request.document is None:
-            continue
         try:
-            for literal, place in conditional_references(request.document, request.resource_type):
+            for literal, place in conditional_references(entry.literals):
                 if literal not in replacements:
-                    replacements[literal] = await _match(tx, request, literal, place)
+                    replacements[literal] = await _match(tx, entry.request, literal, place)
         except Refusal as refusal:
             raise located(refusal, place_of(entry.index)) from None
     rename(entries, replacements)
@@ -75,6 +73,7 @@ def rename(entries: Sequence[Entry], names: Mapping[str, str]) -> None:
         request = entry.request
         if request.document is not None:
             replace_references(request.document, names)
+            entry.literals = literal_references(request.document)
         if request.id:
             request.id = names.get(f"{request.resource_type}/{request.id}", "").partition("/")[2] or request.id
         query = [(name, names.get(value, value)) for name, value in request.query]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -11,15 +11,18 @@ from fhir_server.idempotency import entry_key
 from fhir_server.interactions.patch_document import of_entry
 from fhir_server.media_types import Preferences, ReturnPreference
 from fhir_server.outcomes import outcome_of, status_of, success_outcome
-from fhir_server.preconditions import Conditions, conditions_of
+from fhir_server.preconditions import NO_CONDITIONS, Conditions, conditions_of
 from fhir_server.responses import Answer, instant, json_object, json_string, status_line
 from fhir_server.route import Route, RouteTable
 from ledger.errors import Category, Refusal, invalid, refuse
+from mappers.literal_references import LiteralReference
+
+_CONDITIONS = frozenset({"ifMatch", "ifNoneMatch", "ifModifiedSince", "ifNoneExist"})
 
 
 @dataclass(slots=True)
 class Entry:
-    """An entry whose method and URL are those of a route."""
+    """An entry whose method and URL are those of a route. `literals` are what the references in its resource say."""
 
     index: int
     route: Route
@@ -27,6 +30,7 @@ class Entry:
     full_url: str
     id_as_asked: str
     query_as_asked: Query
+    literals: list[LiteralReference] = field(default_factory=list)
 
 
 def place_of(index: int) -> str:
@@ -55,32 +59,39 @@ def read_entry(
     match = table.match(method, path)
     if match.route.body == "form" or not _is_of_bundles(match.route, is_of_transaction=is_of_transaction):
         raise invalid("entry-url", "This cannot be asked for in a Bundle.", f"{place}.request.url", "not-supported")
-    resource = entry.get("resource") if match.route.body else None
-    if resource is not None and match.route.body == "patch":
-        resource = of_entry(resource)
+    resource = resource_of(match.route, entry)
     key = outer.idempotency_key
-    request = replace(
-        outer,
-        method=method,
-        route_name=match.route.name,
-        url=path,
-        resource_type=match.resource_type,
-        id=match.id,
-        version_id=match.version_id,
-        query=query,
-        conditions=_conditions(asked, place),
+    request = FhirRequest(
+        method,
+        match.route.name,
+        path,
+        outer.token,
+        outer.tenant,
+        outer.base_url,
+        match.resource_type,
+        match.id,
+        match.version_id,
+        query,
+        _conditions(asked, place),
+        outer.preferences,
         idempotency_key=entry_key(key, index) if key is not None and method == "POST" else None,
         document=resource,
-        body=None,
         place=place,
         takes_conditional_references=is_of_transaction,
-        is_renewed=False,
+        endpoints=outer.endpoints,
+        terminology=outer.terminology,
         interaction=match.route.interaction,
     )
     if resource is None and match.route.body in {"json", "patch"}:
         raise invalid("body-missing", f"{method} needs a resource in the entry.", f"{place}.resource", "required")
     match.route.check_token(request)
     return Entry(index, match.route, request, entry.get("fullUrl", ""), match.id, query)
+
+
+def resource_of(route: Route, entry: dict[str, Any]) -> dict[str, Any] | None:
+    """The document of an entry, where its route takes one: its resource, or the patch in it."""
+    resource = entry.get("resource") if route.body else None
+    return of_entry(resource) if resource is not None and route.body == "patch" else resource
 
 
 def _is_of_bundles(route: Route, *, is_of_transaction: bool) -> bool:
@@ -94,6 +105,8 @@ def split_url(url: str, base_url: str, place: str) -> tuple[str, list[tuple[str,
     path, _, query = relative.partition("?")
     if ":" in path or path.startswith("/"):
         raise invalid("entry-url", "The url of an entry is relative to the base: Invoice/1.", place, "value")
+    if not query:
+        return path, []
     pairs = query_of(query)
     take(pairs, "_format")
     take(pairs, "_pretty")
@@ -101,6 +114,8 @@ def split_url(url: str, base_url: str, place: str) -> tuple[str, list[tuple[str,
 
 
 def _conditions(asked: dict[str, Any], place: str) -> Conditions:
+    if _CONDITIONS.isdisjoint(asked):
+        return NO_CONDITIONS
     conditions = conditions_of(asked.get("ifMatch"), asked.get("ifNoneMatch"), None, asked.get("ifNoneExist"))
     if "ifModifiedSince" not in asked:
         return conditions

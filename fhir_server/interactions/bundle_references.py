@@ -7,11 +7,12 @@ identifier's value is none, though it may look like one), and links in narrative
 from __future__ import annotations
 
 import re
-from collections.abc import Container, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from functools import cache
 from typing import Any
 
 from ledger.errors import Category, Problem, Refusal
+from mappers.literal_references import LiteralReference
 from mappers.r4.definitions import definitions, json_names
 
 _URI_TYPES = frozenset({"uri", "url", "oid", "uuid", "canonical"})
@@ -42,38 +43,23 @@ def replace_references(value: Any, replacements: Mapping[str, str]) -> None:
                 value[name] = replacements[item]
 
 
-def conditional_references(value: Any, place: str) -> Iterator[tuple[str, str]]:
+def conditional_references(literals: Iterable[LiteralReference]) -> Iterator[LiteralReference]:
     """(`Account?identifier=...`, where it stands) of every reference that is a search."""
-    return (found for found in literal_references(value, place) if _is_conditional(found[0]))
+    return (found for found in literals if "?" in found[0] and _is_conditional(found[0]))
 
 
-def refuse_temporary(document: dict[str, Any], full_urls: Container[str] | None = None) -> None:
+def refuse_temporary(literals: Iterable[LiteralReference], full_urls: Container[str] | None = None) -> None:
     """Refuse references to `urn:uuid:...` that were not replaced: all of them, or those to entries with these fullUrls.
 
     https://hl7.org/fhir/R4/http.html#brules: the entries of a batch do not refer to one another.
     """
-    place = str(document.get("resourceType", ""))
     problems = [
-        Problem(Category.RULE_BROKEN, "reference-not-found", _TEMPORARY, expression if place else "", "not-found")
-        for literal, expression in literal_references(document, place)
+        Problem(Category.RULE_BROKEN, "reference-not-found", _TEMPORARY, expression, "not-found")
+        for literal, expression in literals
         if literal.startswith("urn:uuid:") and (full_urls is None or literal in full_urls)
     ]
     if problems:
         raise Refusal(problems)
-
-
-def literal_references(value: Any, place: str) -> Iterator[tuple[str, str]]:
-    """(the literal, where it stands) of every reference."""
-    if isinstance(value, dict):
-        literal = value.get("reference")
-        if isinstance(literal, str):
-            yield literal, f"{place}.reference"
-        children = [(f"{place}.{name}", item) for name, item in value.items()]
-    else:
-        children = [(f"{place}[{position}]", item) for position, item in enumerate(value)]
-    for child_place, item in children:
-        if isinstance(item, (dict, list)):
-            yield from literal_references(item, child_place)
 
 
 def _is_list_of_text(items: list[Any]) -> bool:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 
 from billing.delete_resource import delete_resource
-from billing.lock_plan import lock_for
+from billing.lock_plan import Touched, lock_for
 from fhir_server.fhir_request import FhirRequest, Writing
 from fhir_server.guard import require_within
 from fhir_server.interactions.criteria import condition_of, matched, matching_ids
@@ -57,7 +57,7 @@ async def _delete_all(tx: Transaction, request: FhirRequest) -> Answer:
     found = await matching_ids(tx, request, MATCHES_MAX + 1)
     if len(found) > MATCHES_MAX:
         raise precondition_failed(f"More than {MATCHES_MAX} resources match the criteria; send narrower ones.")
-    await lock_for(tx, request.context, [(request.resource_type, resource_id, None) for resource_id in found])
+    await lock_for(tx, request.context, [Touched(request.resource_type, resource_id) for resource_id in found])
     # Before the locks were held, somebody may have changed one so that it matches no longer.
     if await matching_ids(tx, request, MATCHES_MAX + 1) != found:
         raise refuse(Category.UNAVAILABLE, "busy", "What matches is changed at the same time; try again.")

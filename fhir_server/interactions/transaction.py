@@ -10,14 +10,15 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
 
-from billing.lock_plan import lock_for
+from billing.lock_plan import Touched, lock_for
+from billing.own_references import own_among
 from billing.unique_identifiers import owners_of
 from fhir_server.access_log import log_write
 from fhir_server.fhir_request import FhirRequest, Writing
 from fhir_server.guard import guarded_reading, guarded_writing
 from fhir_server.idempotency import hash_of, once, require_key
 from fhir_server.interactions.bundle_conditions import refuse_changed_matches, rename, replace_conditions
-from fhir_server.interactions.bundle_entries import Entry, answer_entry, place_of, read_entry
+from fhir_server.interactions.bundle_entries import Entry, answer_entry, place_of, read_entry, resource_of
 from fhir_server.interactions.bundle_order import CREATES, READS, UPDATES, identity_of, in_order, phase_of
 from fhir_server.interactions.bundle_references import refuse_temporary, replace_references
 from fhir_server.interactions.conditional_create import as_existing
@@ -27,6 +28,8 @@ from fhir_server.outcomes import located
 from fhir_server.responses import Answer, answer_of_change, bundle
 from fhir_server.service import Service
 from ledger.errors import Category, Problem, Refusal, conflict, invalid
+from mappers.literal_references import literal_references
+from mappers.r4.json_text import decode
 from storage.transaction import Transaction
 
 
@@ -35,6 +38,7 @@ class _Plan:
     """What is to be done: entries as they stand, and by their index the action and, where there is a key, the hash."""
 
     entries: list[Entry]
+    ids: TemporaryIds
     actions: dict[int, Writing] = field(default_factory=dict)
     hashes: dict[int, str] = field(default_factory=dict)
 
@@ -44,8 +48,13 @@ async def transaction(request: FhirRequest, service: Service) -> Answer:
     # Of the Bundle as it was sent: the ids that are chosen below are others each time.
     request_hash = "" if request.idempotency_key is None else hash_of(request)
     plan = _plan(request, service, request.document.get("entry", []))
+    is_repeated = False
 
     async def attempt(tx: Transaction) -> Answer:
+        nonlocal is_repeated
+        if is_repeated:
+            _renew(plan, request)
+        is_repeated = True
         answer = await once(tx, request, request_hash, lambda tx: _carry_out(tx, request, plan))
         if answer.replayed:
             log_write(tx, request.visit, answer)
@@ -57,7 +66,7 @@ async def transaction(request: FhirRequest, service: Service) -> Answer:
 def _plan(request: FhirRequest, service: Service, given: list[dict[str, Any]]) -> _Plan:
     """Read and check all entries; refused with the problems of all of them."""
     ids = temporary_ids(given, request.base_url)
-    plan = _Plan([])
+    plan = _Plan([], ids)
     problems: list[Problem] = []
     for index, item in enumerate(given):
         try:
@@ -87,12 +96,31 @@ def _read(request: FhirRequest, service: Service, ids: TemporaryIds, index: int,
         place = f"{place_of(index)}.request"
         raise invalid(refusal.code, message, place, "not-supported") from None
     entry.request.assigned_id = ids.assigned.get(index)
-    replacements = ids.replacements_for(entry.full_url)
     if entry.request.document is not None:
-        if replacements:
-            replace_references(entry.request.document, replacements)
-        refuse_temporary(entry.request.document)
+        _replace_temporary(entry, entry.request.document, ids)
+        refuse_temporary(entry.literals)
     return entry
+
+
+def _replace_temporary(entry: Entry, document: dict[str, Any], ids: TemporaryIds) -> None:
+    replacements = ids.replacements_for(entry.full_url)
+    if replacements:
+        replace_references(document, replacements)
+    entry.request.document, entry.literals = document, literal_references(document)
+
+
+def _renew(plan: _Plan, request: FhirRequest) -> None:
+    """Have the entries as they were planned, where an attempt before this one has changed or taken apart what they say.
+
+    They are read again from the Bundle that was sent: nearly every transaction is attempted once, and keeping a copy of
+    all entries would cost each of them.
+    """
+    assert request.body is not None, "the edge has read a Bundle"
+    given = decode(request.body)["entry"] if plan.entries else []
+    for entry in plan.entries:
+        entry.request.id, entry.request.query = entry.id_as_asked, entry.query_as_asked
+        if entry.request.document is not None:
+            _replace_temporary(entry, resource_of(entry.route, given[entry.index]) or {}, plan.ids)
 
 
 def _check(entry: Entry, plan: _Plan, service: Service) -> None:
@@ -130,9 +158,6 @@ def _repeated(entries: list[Entry]) -> list[Problem]:
 
 
 async def _carry_out(tx: Transaction, request: FhirRequest, plan: _Plan) -> Answer:
-    for entry in plan.entries:
-        entry.request.renew()
-        entry.request.id, entry.request.query = entry.id_as_asked, entry.query_as_asked
     existing = await replace_conditions(tx, plan.entries)
     # Conditional entries have found by now what they are about.
     if problems := _repeated([entry for entry in plan.entries if entry.request.id]):
@@ -154,7 +179,8 @@ async def _carry_out(tx: Transaction, request: FhirRequest, plan: _Plan) -> Answ
         except Refusal as refusal:
             raise located(refusal, place_of(entry.index)) from refusal
         log_write(tx, entry.request.visit, answer)
-        rename(ordered[position + 1 :], _other_name(entry, answer))
+        if names := _other_name(entry, answer):
+            rename(ordered[position + 1 :], names)
         answers[entry.index] = answer_entry(entry, answer)
     if tx.relied_on - tx.created:
         message = "Somebody else created at the same time what a business key of this transaction names; try again."
@@ -188,11 +214,15 @@ def _locks(entry: Entry, existing: dict[int, str]) -> bool:
     return phase_of(entry) != READS and entry.index not in existing
 
 
-def _touched(entry: Entry) -> tuple[str, str | None, dict[str, Any] | None]:
+def _touched(entry: Entry) -> Touched:
     request = entry.request
     # Accounts that are to be opened are taken with the others, so that none is missing later.
     new_id = request.assigned_id if request.resource_type == "Account" else None
-    return request.resource_type, request.id or new_id, None if entry.route.operation else request.document
+    resource_id = request.id or new_id
+    if entry.route.operation or request.document is None:
+        return Touched(request.resource_type, resource_id)
+    references = own_among(entry.literals, request.base_url)
+    return Touched(request.resource_type, resource_id, request.document, references)
 
 
 async def _answer(tx: Transaction, entry: Entry, plan: _Plan, existing: dict[int, str]) -> Answer:

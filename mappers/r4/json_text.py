@@ -70,6 +70,13 @@ def canonical(value: Any) -> bytes:
     return _canonical_encoder.encode(value)
 
 
+def copied(value: Any) -> Any:
+    """A copy of decoded JSON, down to the values that cannot change. (copy.deepcopy takes ten times as long.)"""
+    if type(value) is dict:
+        return {key: copied(item) if type(item) in _CONTAINERS else item for key, item in value.items()}
+    return [copied(item) if type(item) in _CONTAINERS else item for item in value]
+
+
 def _read(decoder: msgspec.json.Decoder[dict[str, Any]], body: bytes) -> dict[str, Any]:
     try:
         return decoder.decode(body)

@@ -12,7 +12,7 @@ import pytest
 
 from billing.create_resource import create_resource
 from billing.keep_tax_rule import add_tax_rule
-from billing.lock_plan import lock_for
+from billing.lock_plan import Touched, lock_for
 from billing.settle_waiting_charges import settle_all, settle_unpriced_charges
 from ledger.errors import Refusal
 from ledger.tax_rule import TaxRule
@@ -259,7 +259,7 @@ async def test_all_charges_of_a_bundle_are_priced_by_one_question(hospital: Hosp
         asked += sum(statement is prices._PRICES for statement, _ in statements)
 
     async def carry_out(tx: Transaction) -> None:
-        await lock_for(tx, hospital.context, [("ChargeItem", None, document) for document in bundle])
+        await lock_for(tx, hospital.context, [Touched("ChargeItem", None, document) for document in bundle])
         for document in bundle:
             await create_resource(tx, hospital.context, "ChargeItem", document)
 

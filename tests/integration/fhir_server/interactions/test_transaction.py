@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import json
 import secrets
 from uuid import UUID
 
@@ -525,6 +527,36 @@ async def test_a_transaction_has_five_hundred_entries(hospital: Hospital) -> Non
 async def test_the_definitions_can_be_asked_for_in_a_transaction(hospital: Hospital) -> None:
     answer = await send(hospital, entry("POST", "Account", account()), entry("GET", "metadata"))
     assert answer["entry"][1]["resource"]["resourceType"] == "CapabilityStatement"
+
+
+async def test_a_transaction_that_begins_again_says_what_was_sent(hospital: Hospital) -> None:
+    """The account of the last charge is only found, and so not locked, once the others are carried out."""
+    patient = {"reference": "Patient/of-one-account"}
+    elsewhere = await hospital.account(subject=[patient])
+    known = await hospital.account(identifier=[{"system": "urn:his", "value": "known"}])
+    by_identifier = charge_item("Account?identifier=urn:his|known")
+    without = charge_item("none", subject=patient)
+    del without["account"]
+    operations = [{"op": "add", "path": "/description", "value": "once"}]
+    data = base64.b64encode(json.dumps(operations).encode()).decode()
+    patched = {"resourceType": "Binary", "contentType": "application/json-patch+json", "data": data}
+    entries = [
+        entry("POST", "Account", account(), ACCOUNT),
+        entry("POST", "ChargeItem", charge_item(ACCOUNT), CHARGE),
+        entry("POST", "ChargeItem", by_identifier),
+        entry("PATCH", f"Account/{known['id']}", patched),
+        entry("POST", "ChargeItem", without),
+    ]
+    opened, on_new, on_known, changed, found = (
+        item["resource"] for item in (await send(hospital, *entries))["entry"]
+    )
+    assert [charge["account"][0]["reference"] for charge in (on_new, on_known, found)] == [
+        f"Account/{opened['id']}",
+        f"Account/{known['id']}",
+        f"Account/{elsewhere['id']}",
+    ]
+    assert changed["description"] == "once"
+    assert changed["meta"]["versionId"] == "2"
 
 
 async def test_a_temporary_id_that_no_entry_has_is_refused(hospital: Hospital) -> None:

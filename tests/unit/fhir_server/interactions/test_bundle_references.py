@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from fhir_server.interactions.bundle_references import conditional_references, replace_references
+from mappers.literal_references import literal_references
 
 TEMPORARY = "urn:uuid:00000000-0000-4000-8000-000000000001"
 REPLACEMENTS = {TEMPORARY: "Account/1", "http://his.example.org/fhir/Account/7": "Account/2"}
@@ -59,11 +60,12 @@ def test_what_is_no_reference_stays(document: dict[str, Any]) -> None:
 
 def test_conditional_references_are_found_with_their_place() -> None:
     document = {
+        "resourceType": "ChargeItem",
         "account": [{"reference": "Account?identifier=http://his|1"}, {"reference": "Account/1"}],
         "subject": {"reference": "Patient?identifier=2"},
         "note": [{"text": "Account?identifier=no"}],
     }
-    assert list(conditional_references(document, "ChargeItem")) == [
+    assert list(conditional_references(literal_references(document))) == [
         ("Account?identifier=http://his|1", "ChargeItem.account[0].reference"),
         ("Patient?identifier=2", "ChargeItem.subject.reference"),
     ]
