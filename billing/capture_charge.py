@@ -95,7 +95,8 @@ async def price(
         return None
     pricing = await list_price(tx, context, charge, day)
     if pricing is not None:
-        charge.amount_minor, charge.amount_currency = pricing.amount.minor_units, pricing.amount.currency
+        amount = pricing.amount
+        charge.amount_minor, charge.amount_currency = amount.minor_units, amount.currency
     elif context.tenant.setting("unpriced_charge") == "refuse" and not was_unpriced:
         raise rule_broken(
             "price-not-found",

@@ -11,7 +11,7 @@ from billing.context import Context
 from billing.draft_invoice import draft_invoice
 from billing.note_payment import note_payment
 from billing.open_account import open_account
-from billing.own_references import own_references, refuse_missing
+from billing.own_references import OwnReference, own_references, refuse_missing
 from billing.price_charge import ask_prices
 from billing.receive_payment import receive_payment
 from billing.server_owned import refuse_on_creation
@@ -45,14 +45,17 @@ async def create_resource(
     *,
     resource_id: str | None = None,
     is_new_id: bool = False,
+    references: list[OwnReference] | None = None,
 ) -> Change:
     """Create a resource from a valid document. `resource_id`: the id that the client chose.
 
-    `is_new_id` says that a Bundle chose it by `new_id`, so that nothing can ever have had it.
+    `is_new_id` says that a Bundle chose it by `new_id`, so that nothing can ever have had it. `references` are those
+    of the document to what is kept here, where somebody has looked for them.
     """
     if resource_type == "Subscription":
         return await _subscribe(tx, context, document, resource_id, is_new_id=is_new_id)
-    references = own_references(document, context.base_url)
+    if references is None:
+        references = own_references(document, context.base_url)
     keys = keys_of(context, document)
     hash_of_content = content_hash(document) if keys else ""
     record = mapper_for(resource_type).parse(document, id=resource_id or new_id(), base_url=context.base_url)

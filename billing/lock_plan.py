@@ -27,7 +27,6 @@ class Touched(NamedTuple):
     references: Sequence[OwnReference] = ()
 
 
-
 async def lock_for(tx: Transaction, context: Context, resources: Sequence[Touched]) -> None:
     """Lock the accounts of resources: those that their documents name, and those of what is there now."""
     documents = [each.document for each in resources if each.document is not None]

@@ -28,17 +28,25 @@ def own_references(document: dict[str, Any], base_url: str) -> list[OwnReference
 
 def own_among(literals: Iterable[LiteralReference], base_url: str) -> list[OwnReference]:
     """Those of literal references that are to one of the types that this server keeps, on this server."""
+    base = _base(base_url)
     return [
         OwnReference(expression, *own, literal.partition("/_history/")[2])
         for literal, expression in literals
-        if (own := own_reference(literal, base_url)) is not None
+        if (own := _own(literal, base)) is not None
     ]
 
 
 def own_reference(literal: str, base_url: str) -> tuple[str, str] | None:
     """(type, id) of a relative reference, or of an absolute one below our base; None for anything else."""
-    relative = literal.removeprefix(base_url.rstrip("/") + "/") if base_url else literal
-    resource_type, _, rest = relative.partition("/")
+    return _own(literal, _base(base_url))
+
+
+def _base(base_url: str) -> str:
+    return base_url.rstrip("/") + "/" if base_url else ""
+
+
+def _own(literal: str, base: str) -> tuple[str, str] | None:
+    resource_type, _, rest = literal.removeprefix(base).partition("/")
     if resource_type not in RESOURCE_TYPES or not rest:
         return None
     return resource_type, rest.split("/", 1)[0]

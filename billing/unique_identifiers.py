@@ -31,6 +31,8 @@ def keys_of(context: Context, document: dict[str, Any]) -> list[Key]:
             return []
         return _complete([*identifiers, document.get("paymentIdentifier", {})])
     systems = context.tenant.business_key_systems(document["resourceType"])
+    if not systems:
+        return []
     current = [item for item in identifiers if item.get("use") != "old" and item.get("system") in systems]
     return _complete(current)
 

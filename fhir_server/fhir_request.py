@@ -9,6 +9,7 @@ from urllib.parse import parse_qsl
 
 from billing.context import Context
 from billing.endpoint_policy import PUBLIC_ONLY, EndpointPolicy
+from billing.own_references import OwnReference
 from billing.terminology import Terminology
 from fhir_server.access_log import Visit
 from fhir_server.authorization.token import AccessToken
@@ -37,7 +38,8 @@ class FhirRequest:
     `document` is the decoded body. A mapper takes it apart, so each attempt to carry out the request begins with
     `renew`. `place` is where in a Bundle it stands, and `assigned_id` the id that a Bundle has chosen for what it
     creates or, if nothing matches, updates; where a Bundle has looked already for what meets the criteria of a
-    conditional request, `nothing_matches` says that nothing does. Only a transaction finds what a reference that is a
+    conditional request, `nothing_matches` says that nothing does; and what the document refers to here, where it has
+    looked for that, is in `references`. Only a transaction finds what a reference that is a
     search means; `takes_conditional_references` says that it has.
     """
 
@@ -60,6 +62,7 @@ class FhirRequest:
     takes_conditional_references: bool = False
     assigned_id: str | None = None
     nothing_matches: bool = False
+    references: list[OwnReference] | None = None
     is_renewed: bool = False
     endpoints: EndpointPolicy = PUBLIC_ONLY
     terminology: Terminology | None = None

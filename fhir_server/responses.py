@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import format_datetime
+from functools import lru_cache
 from http import HTTPStatus
 
 import msgspec
@@ -98,6 +99,7 @@ def instant(moment: datetime) -> str:
     return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
 
 
+@lru_cache(maxsize=64)
 def status_line(status: int) -> str:
     """`201 Created`, as `Bundle.entry.response.status` has it."""
     return f"{status} {HTTPStatus(status).phrase}"

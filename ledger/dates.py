@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from ledger.errors import rule_broken
@@ -11,8 +12,9 @@ _YEARS = (1, 9999)
 _DAY_CHARACTERS = len("2026-01-31")
 
 
+@lru_cache(maxsize=4096)
 def date_of(written: str, timezone: str, expression: str = "") -> date:
-    """The day at a place; the first day of a year or month."""
+    """The day at a place; the first day of a year or month. What is sent together is mostly of few moments."""
     if len(written) <= _DAY_CHARACTERS:
         return date.fromisoformat(written + "-01-01"[len(written) - 4 :])
     try:

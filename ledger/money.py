@@ -107,11 +107,12 @@ def product(amount: Money, factor: Decimal, expression: str = "") -> Money:
     return Money(amount.currency, within_limit(rounded, amount.currency, expression))
 
 
-def exact_product(amount: Money, factors: Iterable[Fraction], expression: str = "") -> Money:
+def exact_product(amount: Money, factors: Iterable[Fraction | Decimal], expression: str = "") -> Money:
     """Amount times all factors, rounded once, half away from zero; refused where no amount reaches that far."""
     above, below = amount.minor_units, 1
     for factor in factors:
-        above, below = above * factor.numerator, below * factor.denominator
+        numerator, denominator = factor.as_integer_ratio()
+        above, below = above * numerator, below * denominator
     minor_units = above if below == 1 else _rounded(Fraction(above, below))
     return Money(amount.currency, within_limit(minor_units, amount.currency, expression))
 

@@ -147,13 +147,15 @@ def price_of(book: PriceBook, wanted: Wanted, order: Sequence[str], rate_of: Rat
     ]
     factors = [rule.percent for rule in acting if rule.kind == "factor" and rule.percent is not None]
     base = _without_tax(_product(price, wanted, factors), tax)
-    surcharge = _sum_of(acting, "surcharge", base, tax)
-    # What is taken off is never more than there is.
-    whole = base + surcharge
-    discount = _at_most(_sum_of(acting, "discount", whole, tax), whole)
-    rest = whole - discount
-    exemption = _at_most(_sum_of(acting, "exemption", rest, tax), rest)
-    within_limit(whole.minor_units, whole.currency, "ChargeItem.quantity")
+    surcharge = discount = exemption = Money(base.currency, 0)
+    if acting:
+        surcharge = _sum_of(acting, "surcharge", base, tax)
+        # What is taken off is never more than there is.
+        whole = base + surcharge
+        discount = _at_most(_sum_of(acting, "discount", whole, tax), whole)
+        rest = whole - discount
+        exemption = _at_most(_sum_of(acting, "exemption", rest, tax), rest)
+    within_limit(base.minor_units + surcharge.minor_units, base.currency, "ChargeItem.quantity")
     return Pricing(
         list=listed,
         price=price,
@@ -173,7 +175,7 @@ def net_of_inclusive(amount: Money, percent: Decimal) -> Money:
 
 
 def _product(price: Price, wanted: Wanted, percents: Iterable[Decimal]) -> Money:
-    factors = [Fraction(each) for each in (wanted.quantity, wanted.factor) if each != 1]
+    factors: list[Fraction | Decimal] = [each for each in (wanted.quantity, wanted.factor) if each != 1]
     factors += [Fraction(each) / 100 for each in percents]
     return exact_product(Money(price.currency, price.amount_minor), factors, "ChargeItem.quantity")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from types import MappingProxyType
 
 NATIONAL = "national"
@@ -83,7 +84,7 @@ class Tenant:
 
     @property
     def systems_like_cards(self) -> frozenset[str]:
-        return frozenset(self.setting("card_number_lookalikes").split())
+        return _words(self.setting("card_number_lookalikes"))
 
     def all_settings(self) -> dict[str, str]:
         """Every setting as it holds for this tenant; those by currency for the tenant's own and where they are set."""
@@ -96,4 +97,9 @@ class Tenant:
 
     def business_key_systems(self, resource_type: str) -> frozenset[str]:
         key = f"business_keys.{resource_type}"
-        return frozenset(self.setting(key).split()) if key in DEFAULT_SETTINGS else frozenset()
+        return _words(self.setting(key)) if key in DEFAULT_SETTINGS else frozenset()
+
+
+@lru_cache(maxsize=1024)
+def _words(setting: str) -> frozenset[str]:
+    return frozenset(setting.split())

@@ -7,15 +7,19 @@ which the record has from elsewhere, and for the zeros of amounts that the serve
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import MISSING, fields
 from datetime import UTC, datetime
 from functools import cache
-from typing import Any, Generic, TypeVar
+from operator import attrgetter
+from types import SimpleNamespace
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from ledger.resource import IndexRow, Resource
 from mappers import resource
 from mappers.index_rows import IndexKind, IndexLeaf
-from mappers.leaves import Leaf, Values, fields_of, paths_of
+from mappers.leaves import Leaf, Required, Values, fields_of, paths_of
 from mappers.r4.definitions import definitions, json_names
 from mappers.r4.json_text import copied, encode
 from mappers.reading import Reading
@@ -43,8 +47,13 @@ class Mapper(Generic[R]):
         self.resource_type = record_class.__name__
         self.search_parameters = (*resource.SEARCH_PARAMETERS, *search_parameters)
         self._leaves = (*resource.LEAVES, *leaves)
+        self._to_take = [(_key_of(leaf), leaf) for leaf in self._leaves]
+        self._to_put = _to_put(self._leaves, record_class)
         # In the order in which the database sorts the rows: a record that was read is equal to one that was parsed.
         self._index = {leaf.parameter: leaf for leaf in sorted((*resource.INDEX, *index), key=_parameter)}
+        self._index_by_key: dict[str, list[IndexLeaf]] = {}
+        for leaf in self._index.values():
+            self._index_by_key.setdefault(leaf.key, []).append(leaf)
         # Where places may be held open. Children have a residue of their own, and look after it themselves.
         firsts = {path.split("[0]")[0] for path in paths_of(self._leaves) if "[]" not in path and "[0]" in path}
         self._repeating_keys = {leaf.key for leaf in self._index.values()} | firsts
@@ -73,10 +82,14 @@ class Mapper(Generic[R]):
         document.pop("resourceType", None)
         document.pop("id", None)
         _take_version(document)
-        for leaf in self._leaves:
-            leaf.take(document, values, reading)
-        for index_leaf in self._index.values():
-            index_leaf.take(document, rows, reading)
+        for key, leaf in self._to_take:
+            if key in document or isinstance(leaf, Required):
+                leaf.take(document, values, reading)
+        for key, index_leaves in self._index_by_key.items():
+            if key in document:
+                for index_leaf in index_leaves:
+                    index_leaf.take(document, rows, reading)
+        rows.sort(key=_parameter)
         if reading.problems:
             reading.place(0, self.resource_type)
             reading.raise_problems()
@@ -89,9 +102,11 @@ class Mapper(Generic[R]):
         """The resource as JSON values, its elements in the order of the specification."""
         residue = record.residue
         document = decode_residue(residue)
-        for leaf in self._leaves:
-            leaf.put(document, record)
         places_held = holds_places(residue)
+        for leaf, key, values_of, absent in self._to_put:
+            # Most of what a resource may have is not there: nothing is put, and nothing of it is in the residue.
+            if places_held or values_of(record) != absent or key in document:
+                leaf.put(document, record)
         for row in record.index:
             places_held |= self._index[row.parameter].put(document, row)
         if places_held:
@@ -149,8 +164,38 @@ def instant(moment: datetime) -> str:
     return f"{moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='microseconds')}Z"
 
 
-def _parameter(leaf: IndexLeaf) -> str:
+def _parameter(leaf: IndexLeaf | IndexRow) -> str:
     return leaf.parameter
+
+
+class _Put(NamedTuple):
+    """A declaration, the element that it is about, and how to tell that a record has nothing for it."""
+
+    leaf: Leaf
+    key: str
+    values_of: Callable[[Any], Any]
+    absent: Any
+
+
+def _to_put(leaves: Iterable[Leaf], record_class: type[Resource]) -> tuple[_Put, ...]:
+    defaults = SimpleNamespace(
+        **{
+            # What has no default is always there.
+            each.name: each.default_factory() if each.default_factory is not MISSING else each.default
+            for each in fields(record_class)
+        }
+    )
+    return tuple(
+        _Put(leaf, _key_of(leaf), values_of, values_of(defaults))
+        for leaf in leaves
+        for values_of in [attrgetter(*leaf.fields)]
+    )
+
+
+def _key_of(leaf: Leaf) -> str:
+    """The element that a declaration is about: `extension` for `extension(http://...).valueDate`."""
+    (key,) = {re.split(r"\W", path, maxsplit=1)[0] for path in leaf.paths}
+    return key
 
 
 @cache

@@ -73,16 +73,16 @@ _CONDITIONS = {
 
 def append(tx: Transaction, access: Access) -> None:
     """Add an access of the transaction's tenant."""
-    values = (_storable(name, value) for name, value in zip(access._fields, access, strict=True))
+    *others, query, named = access
+    values = (*map(_storable, others), _storable(query, _QUERY_MAX), _storable(named))
     tx.add(_INSERT, (tx.tenant_id, id_at(access.recorded_at), *values))
 
 
-def _storable(name: str, value: Any) -> Any:
+def _storable(value: Any, at_most: int = _INDEXED_MAX) -> Any:
     """What a client has put into a path or a token is logged whatever it is: one access that could not be written would
     keep all those behind it from being written. No column holds NUL, and no index long texts."""
-    if not isinstance(value, str):
+    if type(value) is not str:
         return value
-    at_most = _QUERY_MAX if name == "query" else _INDEXED_MAX
     if len(value) <= at_most and value.isascii() and value.isprintable():
         return value
     return value[:at_most].encode("utf-8", "replace").decode().replace("\x00", "\ufffd")

@@ -140,18 +140,16 @@ def append(tx: Transaction, entry: JournalEntry) -> str:
     if effective_at != entry.effective_at:
         entry = replace(entry, effective_at=effective_at)
     changes = balance_changes(entry.postings)
-    touched = {line.account_id for line in entry.postings if line.account_id is not None}
-    recorded_at = tx.next_instant()
-    for account_id in touched:
-        balance = tx.balances[account_id]
-        assert balance.currency == entry.currency, (balance, entry)
-        recorded_at = tx.next_instant(balance.recorded_at)
-    for account_id in touched:
-        balance = tx.balances[account_id]
+    touched = [tx.balances[each] for each in {line.account_id for line in entry.postings} if each is not None]
+    assert all(balance.currency == entry.currency for balance in touched), (touched, entry)
+    recorded_at = tx.next_instant(
+        max((balance.recorded_at for balance in touched if balance.recorded_at), default=None)
+    )
+    for balance in touched:
         balance.recorded_at = recorded_at
-        for name, change in changes.get(account_id, {}).items():
+        for name, change in changes.get(balance.account_id, {}).items():
             setattr(balance, name, getattr(balance, name) + change)
-        account_balances.mark_changed(tx, account_id)
+        account_balances.mark_changed(tx, balance.account_id)
     entry_id = new_id()
     tx.add(_INSERT_ENTRY, _entry_row(tx, entry_id, entry, recorded_at))
     for line, item in enumerate(entry.postings, 1):

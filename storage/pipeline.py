@@ -62,6 +62,7 @@ def parameters(values: Sequence[Any]) -> list[bytes | None]:
 
 
 _ALL_TEXT, _ALL_NOTHING, _ALL_INTEGERS = {str}, {type(None)}, {int}
+_ALL_DAYS, _ALL_MOMENTS = {date}, {datetime}
 
 
 def _array(values: Sequence[Any]) -> bytes:
@@ -75,6 +76,8 @@ def _array(values: Sequence[Any]) -> bytes:
             return b"{" + b",".join([b"NULL"] * len(values)) + b"}"
         case sorts if sorts == _ALL_INTEGERS:
             return f"{{{','.join(map(str, values))}}}".encode()
+        case sorts if sorts in (_ALL_DAYS, _ALL_MOMENTS):
+            return f"{{{','.join([value.isoformat() for value in values])}}}".encode()
     return b"{" + b",".join(map(_element, values)) + b"}"
 
 

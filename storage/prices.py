@@ -83,9 +83,9 @@ class KnownPrices:
 def ask(tx: Transaction, country: str, codes: Iterable[Coding], days: Days) -> None:
     """Have prices of codes read on the way of the next question, where they are not known yet."""
     known = known_by(tx)
-    unknown = sorted({coding for coding in codes if not known.knows(coding, days)})
+    unknown = [coding for coding in codes if not known.knows(coding, days)]
     if unknown:
-        _ask(tx, country, unknown, days)
+        _ask(tx, country, sorted(set(unknown)), days)
 
 
 async def book_for(tx: Transaction, country: str, codes: Sequence[Coding], day: date) -> PriceBook:

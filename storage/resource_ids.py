@@ -5,7 +5,7 @@ https://www.rfc-editor.org/rfc/rfc9562#name-uuid-version-7
 
 from __future__ import annotations
 
-import secrets
+import os
 import time
 from datetime import UTC, datetime, timedelta
 
@@ -15,12 +15,16 @@ _MILLISECOND = timedelta(milliseconds=1)
 
 def new_id() -> str:
     # The clock only orders the ids roughly; nothing reads a time out of them.
-    return _id(time.time_ns() // 1_000_000, secrets.randbits(80))
+    return _id(time.time_ns() // 1_000_000, _random_bits())
 
 
 def id_at(moment: datetime, *, low: bool = False) -> str:
     """An id of that moment; `low`: the least of its millisecond. Before 1970 there were none: it is the very first."""
-    return _id(max(0, (moment - _EPOCH) // _MILLISECOND), 0 if low else secrets.randbits(80))
+    return _id(max(0, (moment - _EPOCH) // _MILLISECOND), 0 if low else _random_bits())
+
+
+def _random_bits() -> int:
+    return int.from_bytes(os.urandom(10), "big")
 
 
 def _id(milliseconds: int, rest: int) -> str:

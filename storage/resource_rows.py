@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, fields
-from functools import cache
+from functools import cache, lru_cache
+from operator import attrgetter, itemgetter
 from typing import Any
 
 import sqlalchemy as sa
@@ -49,12 +50,14 @@ class RecordShape:
             self.columns += (
                 [f"{field.name}_minor", f"{field.name}_currency", f"{field.name}_scale"] if is_money else [field.name]
             )
+        # From the last one, so that the places of those before stay what they are.
+        self._money_at = [at for at, is_money in enumerate(self._money) if is_money][::-1]
+        self._values_of = attrgetter(*self.names)
 
     def row(self, record: Any) -> list[Any]:
-        values: list[Any] = []
-        for name, is_money in zip(self.names, self._money, strict=True):
-            value = getattr(record, name)
-            values.extend(value) if is_money else values.append(value)
+        values: list[Any] = list(self._values_of(record))
+        for at in self._money_at:
+            values[at : at + 1] = values[at]
         return values
 
     def fields(self, row: Sequence[Any]) -> dict[str, Any]:
@@ -186,17 +189,19 @@ class ResourceRows:
         self._children = [_ChildRows(child, order + 2 + at) for at, child in enumerate(kept.children)]
 
     def insert(self, tx: Transaction, record: Resource) -> None:
-        values = [tx.tenant_id, *self._shape.row(record)]
-        tx.add(self._insert, [values[at] for at in self._to_table])
+        tx.add(self._insert, self._to_table([tx.tenant_id, *self._shape.row(record)]))
         self._insert_index(tx, record)
         for child in self._children:
             child.insert(tx, record)
 
     def _insert_index(self, tx: Transaction, record: Resource) -> None:
         for row in record.index:
-            position = "{" + ",".join(map(str, row.position)) + "}"
             tx.add(
-                self._index_insert, (tx.tenant_id, record.id, row.parameter, position, row.system, row.value, row.text)
+                self._index_insert,
+                (
+                    *(tx.tenant_id, record.id, row.parameter, _position_text(row.position)),
+                    *(row.system, row.value, row.text),
+                ),
             )
 
     def update(self, tx: Transaction, record: Resource, previous: Resource) -> None:
@@ -273,8 +278,7 @@ class _ChildRows:
 
     def insert(self, tx: Transaction, record: Resource) -> None:
         for key, values in self.elements(record):
-            row = [tx.tenant_id, record.id, *key, *values]
-            tx.add(self._insert, [row[at] for at in self._to_table])
+            tx.add(self._insert, self._to_table([tx.tenant_id, record.id, *key, *values]))
 
     def attach(self, records: dict[str, Resource], rows: list[Row]) -> None:
         width = 1 + len(self._child.keys)
@@ -343,8 +347,14 @@ def _selection(table: sa.Table, columns: list[str], key: str) -> str:
     return f"SELECT {names} FROM {table.fullname} WHERE tenant_id = $1 AND {key} = ANY($2::text[])"
 
 
-def _order_of(have: list[str], want: Sequence[sa.Column[Any]]) -> list[int]:
-    return [have.index(column.name) for column in want]
+def _order_of(have: list[str], want: Sequence[sa.Column[Any]]) -> Callable[[Sequence[Any]], Sequence[Any]]:
+    """What brings values into the order of a table's columns."""
+    return itemgetter(*(have.index(column.name) for column in want))
+
+
+@lru_cache(maxsize=1024)
+def _position_text(position: tuple[int, ...]) -> str:
+    return "{" + ",".join(map(str, position)) + "}"
 
 
 def _same_columns(columns: list[str], table: sa.Table, keys: Iterable[str]) -> None:

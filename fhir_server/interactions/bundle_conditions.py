@@ -13,7 +13,6 @@ from fhir_server.interactions.criteria import condition_of, criteria_of, matchin
 from fhir_server.interactions.search import match_ids
 from fhir_server.outcomes import located
 from ledger.errors import Category, Refusal, invalid, refuse
-from mappers.literal_references import literal_references
 from storage.advisory_locks import lock_conditions
 from storage.resource_rows import RESOURCE_TYPES
 from storage.transaction import Transaction
@@ -53,8 +52,10 @@ async def refuse_changed_matches(tx: Transaction, entries: Sequence[Entry]) -> N
     It can only be that somebody changed it in the moment between, so the request succeeds when it is sent again.
     """
     for entry in entries:
-        request = replace(entry.request, id=entry.id_as_asked)
-        if request.conditions.if_none_exist is not None or criteria_of(request) is None:
+        if entry.id_as_asked or entry.request.method == "POST":
+            continue
+        request = replace(entry.request, id="")
+        if criteria_of(request) is None:
             continue
         try:
             found = await matching_id(tx, request)
@@ -73,7 +74,7 @@ def rename(entries: Sequence[Entry], names: Mapping[str, str]) -> None:
         request = entry.request
         if request.document is not None:
             replace_references(request.document, names)
-            entry.literals = literal_references(request.document)
+            entry.take_document(request.document)
         if request.id:
             request.id = names.get(f"{request.resource_type}/{request.id}", "").partition("/")[2] or request.id
         query = [(name, names.get(value, value)) for name, value in request.query]

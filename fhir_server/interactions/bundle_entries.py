@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
+from billing.own_references import own_among
 from fhir_server.fhir_request import FhirRequest, Query, query_of, take
 from fhir_server.idempotency import entry_key
 from fhir_server.interactions.patch_document import of_entry
@@ -15,14 +16,17 @@ from fhir_server.preconditions import NO_CONDITIONS, Conditions, conditions_of
 from fhir_server.responses import Answer, instant, json_object, json_string, status_line
 from fhir_server.route import Route, RouteTable
 from ledger.errors import Category, Refusal, invalid, refuse
-from mappers.literal_references import LiteralReference
+from mappers.literal_references import LiteralReference, literal_references
 
 _CONDITIONS = frozenset({"ifMatch", "ifNoneMatch", "ifModifiedSince", "ifNoneExist"})
 
 
 @dataclass(slots=True)
 class Entry:
-    """An entry whose method and URL are those of a route. `literals` are what the references in its resource say."""
+    """An entry whose method and URL are those of a route. `literals` are what the references in its resource say.
+
+    They are found once for all that asks for them; `take_document` keeps them true.
+    """
 
     index: int
     route: Route
@@ -31,6 +35,10 @@ class Entry:
     id_as_asked: str
     query_as_asked: Query
     literals: list[LiteralReference] = field(default_factory=list)
+
+    def take_document(self, document: dict[str, Any]) -> None:
+        self.literals = literal_references(document)
+        self.request.document, self.request.references = document, own_among(self.literals, self.request.base_url)
 
 
 def place_of(index: int) -> str:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from billing.own_references import own_among
 from fhir_server.interactions.bundle_entries import Entry
 
 DELETES, CREATES, UPDATES, OPERATIONS, READS = range(5)
@@ -54,6 +53,6 @@ def _referenced_first(entries: list[Entry]) -> list[Entry]:
 
 def _references(entry: Entry, by_identity: dict[tuple[str, str], Entry], begun: set[int]) -> list[Entry]:
     """Those that an entry refers to and that nobody has begun with; in a ring the first one met goes first."""
-    found = own_among(entry.literals, entry.request.base_url)
+    found = entry.request.references or ()
     targets = (by_identity.get((reference.resource_type, reference.id)) for reference in found)
     return [target for target in targets if target is not None and target.index not in begun]

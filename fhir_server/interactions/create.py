@@ -35,6 +35,7 @@ def create(request: FhirRequest) -> Writing:
             request.document,
             resource_id=request.assigned_id,
             is_new_id=request.assigned_id is not None,
+            references=request.references,
         )
         return answer_of_change(change)
 

@@ -11,7 +11,6 @@ from http import HTTPStatus
 from typing import Any
 
 from billing.lock_plan import Touched, lock_for
-from billing.own_references import own_among
 from billing.unique_identifiers import owners_of
 from fhir_server.access_log import log_write
 from fhir_server.fhir_request import FhirRequest, Writing
@@ -28,7 +27,6 @@ from fhir_server.outcomes import located
 from fhir_server.responses import Answer, answer_of_change, bundle
 from fhir_server.service import Service
 from ledger.errors import Category, Problem, Refusal, conflict, invalid
-from mappers.literal_references import literal_references
 from mappers.r4.json_text import decode
 from storage.transaction import Transaction
 
@@ -106,7 +104,7 @@ def _replace_temporary(entry: Entry, document: dict[str, Any], ids: TemporaryIds
     replacements = ids.replacements_for(entry.full_url)
     if replacements:
         replace_references(document, replacements)
-    entry.request.document, entry.literals = document, literal_references(document)
+    entry.take_document(document)
 
 
 def _renew(plan: _Plan, request: FhirRequest) -> None:
@@ -221,8 +219,7 @@ def _touched(entry: Entry) -> Touched:
     resource_id = request.id or new_id
     if entry.route.operation or request.document is None:
         return Touched(request.resource_type, resource_id)
-    references = own_among(entry.literals, request.base_url)
-    return Touched(request.resource_type, resource_id, request.document, references)
+    return Touched(request.resource_type, resource_id, request.document, request.references or ())
 
 
 async def _answer(tx: Transaction, entry: Entry, plan: _Plan, existing: dict[int, str]) -> Answer:

@@ -26,6 +26,7 @@ DIGITS_MAX = 40
 
 _BOM = b"\xef\xbb\xbf"
 _CONTAINERS = frozenset({dict, list})
+_FAR_FROM_MARGIN = b"\n" + b" " * DEPTH_MAX
 _ANY_DIGIT_AS_0 = bytes.maketrans(b"123456789", b"000000000")
 _INTEGER_LIMIT: int = 10**DIGITS_MAX
 _LONG_INTEGER = b"0" * (DIGITS_MAX + 1)
@@ -120,6 +121,9 @@ def _refusal(error: Exception) -> Refusal:
 
 def _check_depth(body: bytes, value: dict[str, Any]) -> None:
     if body.count(b"{") + body.count(b"[") <= DEPTH_MAX:
+        return
+    # Set out line by line, what is deep is far from the margin: to look for that is far quicker than to walk.
+    if _FAR_FROM_MARGIN not in msgspec.json.format(body, indent=1):
         return
     level: list[Any] = [value]
     for _ in range(DEPTH_MAX):

@@ -547,9 +547,7 @@ async def test_a_transaction_that_begins_again_says_what_was_sent(hospital: Hosp
         entry("PATCH", f"Account/{known['id']}", patched),
         entry("POST", "ChargeItem", without),
     ]
-    opened, on_new, on_known, changed, found = (
-        item["resource"] for item in (await send(hospital, *entries))["entry"]
-    )
+    opened, on_new, on_known, changed, found = (item["resource"] for item in (await send(hospital, *entries))["entry"])
     assert [charge["account"][0]["reference"] for charge in (on_new, on_known, found)] == [
         f"Account/{opened['id']}",
         f"Account/{known['id']}",

@@ -58,7 +58,7 @@ def charges(draw: random.Random) -> list[Json]:
             "Account/a-2",
             contained=[{"resourceType": "Patient", "id": "p", "name": [{"text": "گل"}]}],
             subject={"reference": "#p"},
-            note=[{"text": "a \\ \"note\" with {braces}, NULL and\nlines"}],
+            note=[{"text": 'a \\ "note" with {braces}, NULL and\nlines'}],
             occurrencePeriod={"start": "2026-01-03", "end": "2026-01-04"},
         )
     )
