@@ -9,9 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from ledger.journal_block import NO_BLOCK, ContentHash, JournalBlock
+from ledger.journal_block import NO_BLOCK, JournalBlock
 from storage import journal_blocks, resource_versions
-from storage.journal_blocks import Stretch
 from storage.transaction import Database, Transaction
 
 SEALED = "billing.journal.sealed.v1"
@@ -72,28 +71,20 @@ async def _seal_next(tx: Transaction, through: datetime, sign: Sign, rows: int) 
     if after is not None and after >= through:
         return None
     end = await journal_blocks.end_of_next(tx, after, through, rows)
-    stretch = await journal_blocks.stretch(tx, after, end)
-    if not stretch.entries and not stretch.versions:
+    digest = await journal_blocks.digest(tx, after, end)
+    if not digest.entries and not digest.versions:
         return None
     block = JournalBlock(
         tenant_id=tx.tenant_id,
         number=head.block.number + 1 if head else 1,
         sealed_after=after,
         sealed_through=end,
-        entries=len(stretch.entries),
-        versions=len(stretch.versions),
-        content_hash=content_hash(stretch),
+        entries=digest.entries,
+        versions=digest.versions,
+        content_hash=digest.content_hash,
         previous_hash=head.hash if head else NO_BLOCK,
         sealed_at=await tx.read_clock(),
     )
     journal_blocks.insert(tx, block, sign(block))
     resource_versions.announce(tx, RESOURCE_TYPE, "journal", block.number, block.sealed_at, events=(SEALED,))
     return block
-
-
-def content_hash(stretch: Stretch) -> str:
-    content = ContentHash()
-    content.add("entry", stretch.entries)
-    content.add("posting", stretch.postings)
-    content.add("version", stretch.versions)
-    return content.hexdigest()

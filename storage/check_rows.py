@@ -1,58 +1,56 @@
-"""The current resources of a tenant in batches, each with its newest version, read for `./run check`."""
+"""The current resources of a tenant, a stretch of ids at a time, read for `./run check`."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from datetime import datetime
+from functools import cache
 from typing import NamedTuple
 
 from ledger.resource import Resource
 from storage.check_snapshot import Snapshot, sql
 from storage.pipeline import Row, Statement
-from storage.resource_rows import ResourceRows, rows_of
+from storage.resource_rows import RESOURCE_TYPES, ResourceRows, rows_of
 
-_BATCH = 300
-
-_NEWEST = Statement(
-    "SELECT w.id, v.version, v.last_updated, v.content, v.mapper_version FROM unnest($3::text[]) AS w(id)"
-    " CROSS JOIN LATERAL (SELECT * FROM billing.resource_versions WHERE tenant_id = $1 AND resource_type = $2"
-    " AND id = w.id ORDER BY version DESC LIMIT 1) AS v"
-)
+AT_ONCE = 300
 
 
-class NewestVersion(NamedTuple):
+class Stretch(NamedTuple):
+    """The ids behind `after`, up to and with `through`; without that, up to the last."""
+
+    after: str = ""
+    through: str | None = None
+
+
+class Head(NamedTuple):
+    """Which version of a resource its row is of."""
+
+    id: str
     version: int
     last_updated: datetime
-    content: str | None
-    mapper_version: int
 
 
-@dataclass(frozen=True, slots=True)
-class Batch:
-    """Some current resources of one type by id. `unreadable`: the ids of rows that make no record."""
+async def stretches(snapshot: Snapshot, tenant_id: str, resource_type: str, size: int) -> list[Stretch]:
+    """All ids there are or ever were of a type, in stretches of about so many resources; one if there are none."""
+    if resource_type not in RESOURCE_TYPES:
+        return [Stretch()]
+    ends: list[str | None] = [row[0] for row in await snapshot.rows(_ends(resource_type), tenant_id, size)]
+    return [Stretch(after or "", through) for after, through in zip([None, *ends], [*ends, None], strict=True)]
 
-    records: dict[str, Resource]
-    newest: dict[str, NewestVersion]
-    unreadable: list[str]
+
+async def heads(snapshot: Snapshot, tenant_id: str, resource_type: str, stretch: Stretch) -> list[Head]:
+    """The first resources of a stretch: `AT_ONCE`, or all that there are in it."""
+    if resource_type not in RESOURCE_TYPES:
+        return []
+    return [Head(*row) for row in await snapshot.rows(_heads(resource_type), tenant_id, *stretch)]
 
 
-async def batches(snapshot: Snapshot, tenant_id: str, resource_type: str) -> AsyncIterator[Batch]:
-    """All current resources of a type, in the order of their ids."""
+async def records(
+    snapshot: Snapshot, tenant_id: str, resource_type: str, ids: Sequence[str]
+) -> tuple[dict[str, Resource], list[str]]:
+    """Resources by their ids, and the ids of rows that make no record."""
     rows = rows_of(resource_type)
-    after_statement = sql(
-        f"SELECT id FROM {rows.table.fullname} WHERE tenant_id = $1 AND id > $2 ORDER BY id LIMIT {_BATCH}"
-    )
-    after = ""
-    while ids := [row[0] for row in await snapshot.rows(after_statement, tenant_id, after)]:
-        newest, *results = await snapshot.rows_of_all(
-            [(_NEWEST, (tenant_id, resource_type, ids)), *rows.queries(tenant_id, ids)]
-        )
-        records, unreadable = _records(rows, ids, results)
-        yield Batch(records, {row[0]: NewestVersion(*row[1:]) for row in newest}, unreadable)
-        if len(ids) < _BATCH:
-            return
-        after = ids[-1]
+    return _records(rows, ids, await snapshot.rows_of_all(rows.queries(tenant_id, ids)))
 
 
 def _records(rows: ResourceRows, ids: Sequence[str], results: list[list[Row]]) -> tuple[dict[str, Resource], list[str]]:
@@ -60,12 +58,29 @@ def _records(rows: ResourceRows, ids: Sequence[str], results: list[list[Row]]) -
         return rows.records(results), []
     except (LookupError, ValueError, TypeError, AssertionError):
         # One of them is damaged: read each by itself.
-        records: dict[str, Resource] = {}
+        found: dict[str, Resource] = {}
         unreadable = []
         for resource_id in ids:
             own = [[row for row in result if row[0] == resource_id] for result in results]
             try:
-                records |= rows.records(own)
+                found |= rows.records(own)
             except (LookupError, ValueError, TypeError, AssertionError):
                 unreadable.append(resource_id)
-        return records, unreadable
+        return found, unreadable
+
+
+@cache
+def _ends(resource_type: str) -> Statement:
+    return sql(
+        "SELECT r.id FROM (SELECT id, row_number() OVER (ORDER BY id) AS place"
+        f" FROM {rows_of(resource_type).table.fullname} WHERE tenant_id = $1) AS r"
+        " WHERE mod(r.place, $2::int) = 0 ORDER BY 1"
+    )
+
+
+@cache
+def _heads(resource_type: str) -> Statement:
+    return sql(
+        f"SELECT id, version, last_updated FROM {rows_of(resource_type).table.fullname} WHERE tenant_id = $1"
+        f" AND id > $2 AND ($3::text IS NULL OR id <= $3::text) ORDER BY id LIMIT {AT_ONCE}"
+    )

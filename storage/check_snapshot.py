@@ -14,17 +14,20 @@ LISTED_MAX = 100
 LIMIT = f" LIMIT {LISTED_MAX + 1}"
 
 # A check runs as long as it takes. Its statements run once a tenant, each planned for what that tenant has; a cursor is
-# read to its end.
+# read to its end. Tables are named with their schema, and all else is PostgreSQL's own: whoever may create functions
+# and operators in another schema cannot have those called instead.
 _SETTINGS = Statement(
     "SELECT set_config('statement_timeout', '0', true), set_config('idle_in_transaction_session_timeout', '0', true),"
     " set_config('plan_cache_mode', 'force_custom_plan', true), set_config('cursor_tuple_fraction', '1', true),"
-    " set_config('work_mem', '64MB', true), set_config('jit', 'off', true)"
+    " set_config('work_mem', '64MB', true), set_config('jit', 'off', true),"
+    " set_config('search_path', 'pg_catalog', true)"
 )
 _READER = Statement(
     "SELECT rolname, rolsuper OR rolbypassrls OR pg_has_role(oid, 'billing_audit', 'USAGE')"
     " FROM pg_catalog.pg_roles WHERE rolname = current_user"
 )
 _CLOSE = Statement("CLOSE check_stream")
+_EXPORT = Statement("SELECT pg_export_snapshot()")
 
 
 class Snapshot:
@@ -44,6 +47,10 @@ class Snapshot:
                 f"The database role {name} does not see all tenants; check as billing_audit"
                 " (BILLING_AUDIT_DATABASE_URL).",
             )
+
+    async def export(self) -> str:
+        """The name by which other connections see the same moment, as long as this one does (`Database.snapshot`)."""
+        return str((await self.rows(_EXPORT))[0][0])
 
     async def rows(self, statement: Statement, *parameters: Any) -> list[Row]:
         return (await self.rows_of_all([(statement, parameters)]))[0]

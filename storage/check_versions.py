@@ -7,11 +7,10 @@ from datetime import datetime
 from typing import NamedTuple
 
 from storage import tables
+from storage.check_rows import Stretch
 from storage.check_snapshot import LIMIT, Snapshot, sql
 from storage.pipeline import Statement
 from storage.resource_rows import RESOURCE_TYPES, rows_of
-
-_KEY = "resource_type, id, version"
 
 # type, id, version: a version that left no outbox row; an outbox row of no version, or of another moment
 OUTBOX_MISSING = sql(
@@ -38,25 +37,6 @@ BUSINESS_KEY_DANGLING = sql(
     + f" ORDER BY 1, 2{LIMIT}"
 )
 
-
-def _current(resource_type: str) -> str:
-    return (
-        f"SELECT '{resource_type}' AS resource_type, coalesce(r.id, v.id) AS id, r.version, v.version AS newest,"
-        " v.interaction = 'delete' AS is_deleted"
-        f" FROM (SELECT id, version, last_updated FROM {rows_of(resource_type).table.fullname} WHERE tenant_id = $1)"
-        " AS r FULL JOIN (SELECT DISTINCT ON (id) id, version, last_updated, interaction"
-        f" FROM billing.resource_versions WHERE tenant_id = $1 AND resource_type = '{resource_type}'"
-        " ORDER BY id, version DESC) AS v ON v.id = r.id"
-        " WHERE (r.version, r.last_updated) IS DISTINCT FROM (v.version, v.last_updated)"
-        " AND NOT (r.id IS NULL AND v.interaction = 'delete')"
-        " OR (r.id IS NOT NULL AND v.interaction = 'delete')"
-    )
-
-
-# type, id, version of the row, newest version, whether that is a deletion: the row is not what the newest version is
-CURRENT_DIFFERS = sql(
-    f"SELECT * FROM ({' UNION ALL '.join(map(_current, RESOURCE_TYPES))}) AS found ORDER BY 1, 2{LIMIT}"
-)
 
 _PARTS = {
     tables.account_index: ("Account", "id"),
@@ -115,11 +95,19 @@ POSITIONS_BROKEN = sql(
 # By keyset, for a cursor over all of them would sort their contents on disk.
 _VERSIONS = Statement(
     "SELECT resource_type, id, version, last_updated, interaction, content, mapper_version"
-    " FROM billing.resource_versions WHERE tenant_id = $1 AND (resource_type, id, version) > ($2, $3, $4::int)"
-    f" ORDER BY {_KEY} LIMIT $5::int"
+    " FROM billing.resource_versions WHERE tenant_id = $1 AND resource_type = $2 AND (id, version) > ($3, $4::int)"
+    " AND ($5::text IS NULL OR id <= $5::text) ORDER BY id, version LIMIT $6::int"
 )
 _VERSIONS_AT_ONCE = 500
+_LAST_VERSION = 2**31 - 1
 
+# The types of resources of which there are versions, each found by one step of the key.
+_TYPES = Statement(
+    "WITH RECURSIVE t AS ((SELECT resource_type FROM billing.resource_versions WHERE tenant_id = $1"
+    " ORDER BY resource_type LIMIT 1) UNION ALL SELECT (SELECT n.resource_type FROM billing.resource_versions AS n"
+    " WHERE n.tenant_id = $1 AND n.resource_type > t.resource_type ORDER BY n.resource_type LIMIT 1)"
+    " FROM t WHERE t.resource_type IS NOT NULL) SELECT resource_type FROM t WHERE resource_type IS NOT NULL"
+)
 
 # type, id: the newest version was rendered by an older mapper than $2
 _RENDERED_BEFORE = Statement(
@@ -139,14 +127,22 @@ class KeptVersion(NamedTuple):
     mapper_version: int
 
 
-async def versions(snapshot: Snapshot, tenant_id: str) -> AsyncIterator[list[KeptVersion]]:
-    """Every version of every resource of a tenant, in batches, those of a resource one after the other."""
-    after: tuple[str, str, int] = ("", "", 0)
-    while rows := await snapshot.rows(_VERSIONS, tenant_id, *after, _VERSIONS_AT_ONCE):
+async def types(snapshot: Snapshot, tenant_id: str) -> list[str]:
+    """The types of resources that there may be, and whatever else there are versions of."""
+    found = [row[0] for row in await snapshot.rows(_TYPES, tenant_id)]
+    return [*RESOURCE_TYPES, *(each for each in found if each not in RESOURCE_TYPES)]
+
+
+async def versions(
+    snapshot: Snapshot, tenant_id: str, resource_type: str, stretch: Stretch
+) -> AsyncIterator[list[KeptVersion]]:
+    """Every version of every resource in a stretch of ids, in batches, those of a resource one after the other."""
+    after = (stretch.after, _LAST_VERSION)
+    while rows := await snapshot.rows(_VERSIONS, tenant_id, resource_type, *after, stretch.through, _VERSIONS_AT_ONCE):
         yield [KeptVersion(*row) for row in rows]
         if len(rows) < _VERSIONS_AT_ONCE:
             return
-        after = (rows[-1][0], rows[-1][1], rows[-1][2])
+        after = (rows[-1][1], rows[-1][2])
 
 
 async def rendered_before(

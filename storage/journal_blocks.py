@@ -30,7 +30,8 @@ _BLOCK = (
     " hash, signature FROM billing.journal_block WHERE tenant_id = $1"
 )
 _HEAD = sql(f"{_BLOCK} ORDER BY number DESC LIMIT 1")
-_BLOCKS = sql(f"{_BLOCK} ORDER BY number")
+_BLOCKS = sql(f"{_BLOCK} ORDER BY number OFFSET $2::int LIMIT $3::int")
+_COUNT = Statement("SELECT count(*) FROM billing.journal_block WHERE tenant_id = $1")
 _END = Statement(
     "SELECT least($3::timestamptz, (SELECT recorded_at FROM billing.journal_entry WHERE tenant_id = $1"
     " AND recorded_at > $2::timestamptz AND recorded_at <= $3::timestamptz"
@@ -53,35 +54,67 @@ def _window(column: str) -> str:
     return f"{column} > $2::timestamptz AND {column} <= $3::timestamptz"
 
 
-_ENTRIES = sql(
-    f"SELECT e.entry_id::text, e.kind, {_day('e.effective_at')}, {_day('e.service_date')}, {_instant('e.recorded_at')},"
-    " e.source_type, e.source_id, e.reverses_entry_id::text, e.reason, e.created_by FROM billing.journal_entry AS e"
-    f" WHERE e.tenant_id = $1 AND {_window('e.recorded_at')} ORDER BY e.recorded_at, e.entry_id"
+def _rows(kind: str, texts: Sequence[str], source: str, *order: str) -> str:
+    """How many rows there are, and all of them as `ledger.journal_block.ContentHash` writes them, in their order.
+
+    OFFSET 0: each text is made once, not for its length again.
+    """
+    columns = ", ".join(f"{text} AS text_{at}" for at, text in enumerate(texts))
+    places = ", ".join(f"{column} AS place_{at}" for at, column in enumerate(order))
+    parts = " || ".join(f"coalesce(length(text_{at})::text || ':' || text_{at}, '-')" for at in range(len(texts)))
+    by = ", ".join(f"place_{at}" for at in range(len(order)))
+    return (
+        f"(SELECT count(*)::int AS number, coalesce(string_agg('{len(kind)}:{kind}' || {parts} || ';', '' ORDER BY"
+        f" {by}), '') AS content FROM (SELECT {places}, {columns}{source} OFFSET 0) AS r)"
+    )
+
+
+_ENTRIES = _rows(
+    "entry",
+    [
+        *("e.entry_id::text", "e.kind", _day("e.effective_at"), _day("e.service_date"), _instant("e.recorded_at")),
+        *("e.source_type", "e.source_id", "e.reverses_entry_id::text", "e.reason", "e.created_by"),
+    ],
+    f" FROM billing.journal_entry AS e WHERE e.tenant_id = $1 AND {_window('e.recorded_at')}",
+    *("e.recorded_at", "e.entry_id"),
 )
-_POSTINGS = sql(
-    "SELECT p.entry_id::text, p.line::text, p.ledger_account::text, p.currency, p.amount_minor::text,"
-    f" {_day('p.effective_at')}, {_instant('p.recorded_at')}, p.account_id, p.invoice_id, p.charge_item_id,"
-    " p.payment_id, p.payer, p.facility, p.detail FROM billing.journal_entry AS e JOIN billing.posting AS p"
-    f" ON p.tenant_id = e.tenant_id AND p.entry_id = e.entry_id WHERE e.tenant_id = $1 AND {_window('e.recorded_at')}"
-    " ORDER BY e.recorded_at, e.entry_id, p.line"
+_POSTINGS = _rows(
+    "posting",
+    [
+        *("p.entry_id::text", "p.line::text", "p.ledger_account::text", "p.currency", "p.amount_minor::text"),
+        *(_day("p.effective_at"), _instant("p.recorded_at"), "p.account_id", "p.invoice_id", "p.charge_item_id"),
+        *("p.payment_id", "p.payer", "p.facility", "p.detail"),
+    ],
+    " FROM billing.journal_entry AS e JOIN billing.posting AS p ON p.tenant_id = e.tenant_id"
+    f" AND p.entry_id = e.entry_id WHERE e.tenant_id = $1 AND {_window('e.recorded_at')}",
+    *("e.recorded_at", "e.entry_id", "p.line"),
 )
-# The content of a version as its hash: PostgreSQL is as good at that, and need not send it.
-_VERSIONS = sql(
-    f"SELECT v.resource_type, v.id, v.version::text, {_instant('v.last_updated')}, v.interaction,"
-    " encode(sha256(convert_to(v.content, 'UTF8')), 'hex'), v.mapper_version::text, v.created_by,"
-    " array_to_string(o.events, ' ') FROM billing.resource_versions AS v LEFT JOIN billing.outbox AS o"
+# The content of a version as its hash.
+_VERSIONS = _rows(
+    "version",
+    [
+        *("v.resource_type", "v.id", "v.version::text", _instant("v.last_updated"), "v.interaction"),
+        "encode(sha256(convert_to(v.content, 'UTF8')), 'hex')",
+        *("v.mapper_version::text", "v.created_by", "array_to_string(o.events, ' ')"),
+    ],
+    " FROM billing.resource_versions AS v LEFT JOIN billing.outbox AS o"
     " ON o.tenant_id = v.tenant_id AND o.resource_type = v.resource_type AND o.id = v.id AND o.version = v.version"
-    f" WHERE v.tenant_id = $1 AND {_window('v.last_updated')}"
-    " ORDER BY v.last_updated, v.resource_type, v.id, v.version"
+    f" WHERE v.tenant_id = $1 AND {_window('v.last_updated')}",
+    *("v.last_updated", "v.resource_type", "v.id", "v.version"),
+)
+# PostgreSQL makes the texts and their hash where the rows are: to send them took several times as long.
+_DIGEST = sql(
+    "SELECT e.number, v.number, encode(sha256(convert_to(e.content || p.content || v.content, 'UTF8')), 'hex')"
+    f" FROM {_ENTRIES} AS e, {_POSTINGS} AS p, {_VERSIONS} AS v"
 )
 
 
-class Stretch(NamedTuple):
-    """All that was recorded in a stretch of time, as texts."""
+class Digest(NamedTuple):
+    """All that was recorded in a stretch of time: how many entries and versions it is, and the hash of it."""
 
-    entries: Sequence[Row]
-    postings: Sequence[Row]
-    versions: Sequence[Row]
+    entries: int
+    versions: int
+    content_hash: str
 
 
 class StoredBlock(NamedTuple):
@@ -124,9 +157,9 @@ async def end_of_next(tx: Transaction, after: datetime | None, through: datetime
     return moment.astimezone(UTC)
 
 
-async def stretch(tx: Transaction, after: datetime | None, through: datetime) -> Stretch:
-    window = (tx.tenant_id, after or FOREVER_AGO, through)
-    return Stretch(*await tx.fetch_all([(statement, window) for statement in (_ENTRIES, _POSTINGS, _VERSIONS)]))
+async def digest(tx: Transaction, after: datetime | None, through: datetime) -> Digest:
+    """What is to be sealed of a stretch of time."""
+    return Digest(*(await tx.fetch(_DIGEST, tx.tenant_id, after or FOREVER_AGO, through))[0])
 
 
 def insert(tx: Transaction, block: JournalBlock, signature: str) -> None:
@@ -135,15 +168,20 @@ def insert(tx: Transaction, block: JournalBlock, signature: str) -> None:
     tx.add(_INSERT, (block.tenant_id, *columns, *hashes))
 
 
-async def blocks(snapshot: Snapshot, tenant_id: str) -> list[StoredBlock]:
-    """All blocks of a tenant in order, for `./run check`."""
-    return [_stored(row) for row in await snapshot.rows(_BLOCKS, tenant_id)]
+async def count(snapshot: Snapshot, tenant_id: str) -> int:
+    """How many blocks a tenant has."""
+    return int((await snapshot.rows(_COUNT, tenant_id))[0][0])
 
 
-async def stretch_of(snapshot: Snapshot, block: JournalBlock) -> Stretch:
+async def blocks(snapshot: Snapshot, tenant_id: str, first: int = 0, limit: int | None = None) -> list[StoredBlock]:
+    """The blocks of a tenant in order: all, or so many from a place on."""
+    return [_stored(row) for row in await snapshot.rows(_BLOCKS, tenant_id, first, limit)]
+
+
+async def digest_of(snapshot: Snapshot, block: JournalBlock) -> Digest:
     """What is there now of the stretch that a block sealed."""
     window = (block.tenant_id, block.sealed_after or FOREVER_AGO, block.sealed_through)
-    return Stretch(*await snapshot.rows_of_all([(each, window) for each in (_ENTRIES, _POSTINGS, _VERSIONS)]))
+    return Digest(*(await snapshot.rows(_DIGEST, *window))[0])
 
 
 def _stored(row: Row) -> StoredBlock:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, date, datetime, timedelta
@@ -23,7 +24,7 @@ from ledger.account import AccountBalance
 from ledger.errors import Category, Refusal, refuse
 from ledger.posting_period import PostingDays
 from storage.array_insert import ArrayInsert
-from storage.check_snapshot import Snapshot
+from storage.check_snapshot import Snapshot, sql
 from storage.pipeline import Pipeline, Row, Statement, prepare_connection
 from storage.refusals import refusal_of
 
@@ -51,6 +52,7 @@ _CLOCK = Statement(f"SELECT {CLOCK}")
 _TRANSIENT = (errors.SerializationFailure, errors.DeadlockDetected)
 _ATTEMPTS = 8
 
+_SNAPSHOT = re.compile("[0-9A-F-]+")
 _MICROSECOND = timedelta(microseconds=1)
 _NO_MOMENT = datetime.min.replace(tzinfo=UTC)
 
@@ -331,10 +333,16 @@ class Database:
                 raise _translated(error) from error
 
     @asynccontextmanager
-    async def snapshot(self) -> AsyncIterator[Snapshot]:
-        """One unchanging view of all tenants for as long as the block lasts, for a role that may see them."""
+    async def snapshot(self, exported: str | None = None) -> AsyncIterator[Snapshot]:
+        """One unchanging view of all tenants for as long as the block lasts, for a role that may see them.
+
+        With what `Snapshot.export` said it is the view of that one, which must be open still.
+        """
+        begin = [(_BEGIN_SNAPSHOT, ())]
+        if exported is not None:
+            begin.append((sql(f"SET TRANSACTION SNAPSHOT '{_snapshot_name(exported)}'"), ()))
         async with self._pipeline() as pipeline:
-            await pipeline.run([(_BEGIN_SNAPSHOT, ())])
+            await pipeline.run(begin)
             try:
                 snapshot = Snapshot(pipeline)
                 await snapshot.prepare()
@@ -404,6 +412,13 @@ class Database:
                 await asyncio.sleep(random.uniform(0.005, 0.02) * 2 ** min(attempt, 5))  # noqa: S311
             attempt += 1
         raise refuse(Category.UNAVAILABLE, "busy", "Too many changes of the same things at once; try again.")
+
+
+def _snapshot_name(exported: str) -> str:
+    """PostgreSQL takes it as a literal only."""
+    if not _SNAPSHOT.fullmatch(exported):
+        raise ValueError(f"{exported} is no name of a snapshot")
+    return exported
 
 
 async def _abandon(transaction: Transaction) -> None:

@@ -13,7 +13,7 @@ from ledger.errors import Refusal
 from ledger.resource import Resource
 from mappers import mapper_for
 from mappers.r4.json_text import decode
-from storage.check_rows import NewestVersion
+from storage.check_versions import KeptVersion
 
 # A reference that was sent below the server's base URL: the residue remembers the base of then (`mappers.references`).
 _BASE = re.compile(rb'"reference~":\["([^"]+)"')
@@ -22,7 +22,7 @@ _BASE = re.compile(rb'"reference~":\["([^"]+)"')
 _UNREADABLE = (Refusal, AssertionError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
 
 
-def check_rendering(findings: Findings, record: Resource, newest: NewestVersion, mapper_version: int) -> bool:
+def check_rendering(findings: Findings, record: Resource, newest: KeptVersion, mapper_version: int) -> bool:
     """Whether the record can be trusted so far that the rules of its type say something about it."""
     resource_type = type(record).__name__
     place = f"{resource_type}/{record.id}"

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from billing.check.corruption import Corruption
 from billing.check.finding import Findings, Rule
 from billing.check.progress import Progress
-from billing.seal_journal import RESOURCE_TYPE, content_hash
+from billing.seal_journal import RESOURCE_TYPE
 from ledger.journal_block import JournalBlock
 from storage import check_seals, journal_blocks
 from storage.check_snapshot import Snapshot
@@ -57,7 +57,8 @@ RULES = (
 )
 
 
-async def check_seals_of(snapshot: Snapshot, findings: Findings, proof: SealProof, progress: Progress) -> None:
+async def check_chain(snapshot: Snapshot, findings: Findings, proof: SealProof) -> None:
+    """Each block follows the one before it and is signed, and the last one that was made is there."""
     stored = await journal_blocks.blocks(snapshot, findings.tenant_id)
     previous: JournalBlock | None = None
     _check_signatures(findings, stored, proof)
@@ -65,18 +66,24 @@ async def check_seals_of(snapshot: Snapshot, findings: Findings, proof: SealProo
         if each.hash != each.block.hash or not each.block.follows(previous):
             message = "it does not follow the block before it: one of the two was changed, or one between them is gone"
             findings.add(Corruption.BLOCK_CHAIN_BROKEN, _place(each.block), message)
-        found = await journal_blocks.stretch_of(snapshot, each.block)
-        if content_hash(found) != each.block.content_hash:
+        previous = each.block
+    _check_head(findings, stored, proof.heads.get(findings.tenant_id))
+
+
+async def check_sealed(snapshot: Snapshot, findings: Findings, first: int, end: int, progress: Progress) -> None:
+    """What was sealed is there as it was, of the blocks from the place `first` up to `end` and without it."""
+    for each in await journal_blocks.blocks(snapshot, findings.tenant_id, first, end - first):
+        block = each.block
+        found = await journal_blocks.digest_of(snapshot, block)
+        if found.content_hash != block.content_hash:
             findings.add(
                 Corruption.SEALED_CONTENT_CHANGED,
-                _place(each.block),
-                f"what was recorded until {each.block.sealed_through:%Y-%m-%d %H:%M:%S} UTC is not what was sealed:"
-                f" {each.block.entries} entries and {each.block.versions} versions then,"
-                f" {len(found.entries)} and {len(found.versions)} now",
+                _place(block),
+                f"what was recorded until {block.sealed_through:%Y-%m-%d %H:%M:%S} UTC is not what was sealed:"
+                f" {block.entries} entries and {block.versions} versions then,"
+                f" {found.entries} and {found.versions} now",
             )
-        previous = each.block
-        progress.advance(each.block.entries + each.block.versions)
-    _check_head(findings, stored, proof.heads.get(findings.tenant_id))
+        progress.advance(block.entries + block.versions)
 
 
 def _check_signatures(findings: Findings, stored: list[StoredBlock], proof: SealProof) -> None:

@@ -15,7 +15,7 @@ from mappers.extensions import CREDIT_NOTE_NUMBER_SYSTEM, INVOICE_DUE, INVOICE_N
 from mappers.mapper import instant
 from mappers.r4.json_text import canonical, decode
 from storage import check_versions
-from storage.check_snapshot import Snapshot
+from storage.check_rows import Head
 from storage.check_versions import KeptVersion
 
 RULES = (
@@ -56,21 +56,27 @@ _MAY_CHANGE = frozenset({*FREE_AFTER_ISSUE, "cancelledReason"})
 _SETTLEMENT = frozenset({INVOICE_SETTLED, INVOICE_DUE})
 
 
-async def check_current(snapshot: Snapshot, findings: Findings) -> None:
-    """The row of each resource is of its newest version, and there is none where that is a deletion."""
-    for resource_type, id_, version, newest, is_deleted in await snapshot.rows(
-        check_versions.CURRENT_DIFFERS, findings.tenant_id
-    ):
-        if newest is None:
-            code, message = Corruption.RESOURCE_WITHOUT_VERSION, "it is there, and no version of it"
-        elif is_deleted:
-            code, message = Corruption.DELETED_RESOURCE_PRESENT, f"version {newest} deletes it, and it is there"
-        elif version is None:
-            code, message = Corruption.RESOURCE_MISSING, f"version {newest} is its last, and it is not there"
-        else:
-            code = Corruption.CURRENT_VERSION_DIFFERS
-            message = f"its row is of version {version} and not, or not of the moment, of version {newest}"
-        findings.add(code, f"{resource_type}/{id_}", message)
+def check_current(
+    findings: Findings, resource_type: str, id_: str, head: Head | None, newest: KeptVersion | None
+) -> None:
+    """The row of a resource is of its newest version, and there is none where that is a deletion.
+
+    `head`: what the row says, None where there is none; `newest` is None where there is no version.
+    """
+    if newest is None:
+        code, message = Corruption.RESOURCE_WITHOUT_VERSION, "it is there, and no version of it"
+    elif newest.interaction == "delete":
+        if head is None:
+            return
+        code, message = Corruption.DELETED_RESOURCE_PRESENT, f"version {newest.version} deletes it, and it is there"
+    elif head is None:
+        code, message = Corruption.RESOURCE_MISSING, f"version {newest.version} is its last, and it is not there"
+    elif (head.version, head.last_updated) != (newest.version, newest.last_updated):
+        code = Corruption.CURRENT_VERSION_DIFFERS
+        message = f"its row is of version {head.version} and not, or not of the moment, of version {newest.version}"
+    else:
+        return
+    findings.add(code, f"{resource_type}/{id_}", message)
 
 
 class _Meta(msgspec.Struct):

@@ -25,6 +25,13 @@ Resume = Annotated[
     typer.Option(help="Keep in this file which tenants are done, and go on behind those that are in it already."),
 ]
 
+Processes = Annotated[
+    int | None,
+    typer.Option(
+        min=1, help="How many processes share the work. [default: one per CPU core where there is much to do]"
+    ),
+]
+
 
 def check(
     tenant: Tenants = None,
@@ -32,6 +39,7 @@ def check(
     as_json: AsJson = False,
     rebuild: Rebuild = False,
     resume: Resume = None,
+    processes: Processes = None,
 ) -> None:
     """Prove the ledger, beside a running server too; exits with 1 and a list if anything is off."""
     from fhir_server.check_journal import CheckJournal
@@ -42,17 +50,25 @@ def check(
     with reachable_database(settings_with(data_dir=data_dir)) as settings, CheckReport(as_json=as_json) as report:
         if resume is not None:
             report.journal = CheckJournal(resume, name_of_database(settings.audit_database_url))
-        run_as(Role.AUDIT, settings, lambda audit: _check(audit, settings, tenant or None, report, rebuild=rebuild))
+        wanted = tenant or None
+        run_as(Role.AUDIT, settings, lambda audit: _check(audit, settings, wanted, report, processes, rebuild=rebuild))
     report.say()
     if report.findings:
         raise typer.Exit(1)
 
 
 async def _check(
-    audit: Database, settings: Settings, tenants: list[str] | None, report: CheckReport, *, rebuild: bool
+    audit: Database,
+    settings: Settings,
+    tenants: list[str] | None,
+    report: CheckReport,
+    processes: int | None,
+    *,
+    rebuild: bool,
 ) -> None:
     from billing.check_ledger import check_ledger
     from billing.rebuild_versions import rebuild_versions
+    from fhir_server.check_processes import CheckProcesses
     from fhir_server.seal_keys import SealKeys
     from storage.transaction import Database
 
@@ -61,7 +77,8 @@ async def _check(
     report.take_over(earlier)
     done = {each.tenant_id for each in earlier}
     proof = SealKeys(settings.seal_files).proof()
-    report.findings += await check_ledger(audit, tenants, report, proof, done=done)
+    async with CheckProcesses(settings, processes) as helpers:
+        report.findings += await check_ledger(audit, tenants, report, proof, done=done, helpers=helpers)
     if report.journal is not None:
         report.journal.finish()
     # What is off stays as it is, to be looked at.

@@ -530,6 +530,15 @@ VERSIONS = [
         "rendering-differs version-content-wrong",
     ),
     Planted(
+        "a version of a type of resource that there is not",
+        "WITH v AS (INSERT INTO billing.resource_versions SELECT tenant_id, 'Patient', id, version, last_updated,"
+        " interaction, content, mapper_version, created_by FROM billing.resource_versions"
+        " WHERE tenant_id = %(tenant)s AND id = %(account)s RETURNING *) INSERT INTO billing.outbox"
+        " (tenant_id, resource_type, id, version, events, recorded_at)"
+        " SELECT tenant_id, resource_type, id, version, '{}', last_updated FROM v",
+        "resource-missing version-content-wrong",
+    ),
+    Planted(
         "a version removed from the middle",
         "DELETE FROM billing.resource_versions WHERE tenant_id = %(tenant)s AND id = %(invoice)s AND version = 2",
         "outbox-row-extra version-gap",

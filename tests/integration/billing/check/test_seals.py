@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
-from typing import LiteralString
+from typing import Any, LiteralString
 
+import psycopg
 import pytest
 import pytest_asyncio
 
@@ -18,7 +20,7 @@ from billing.create_resource import create_resource
 from billing.project_control_totals import project_control_totals
 from billing.seal_journal import BLOCK_ROWS, seal_journal
 from fhir_server.seal_keys import SealKeys
-from ledger.journal_block import JournalBlock
+from ledger.journal_block import ContentHash, JournalBlock
 from storage.transaction import Database
 from tests.database_server import DatabaseAccess
 from tests.integration.billing.check.books import Books, account, charge, opened_books, write_a_month
@@ -146,8 +148,6 @@ async def test_nothing_is_dated_into_what_is_sealed_even_if_a_clock_goes_back(ow
 
 
 async def test_the_serving_role_cannot_seal(own: Sealed) -> None:
-    import psycopg
-
     (block,) = await own.seal()
     with psycopg.connect(own.books.access.app) as connection:
         connection.execute("SELECT set_config('billing.tenant', %s, true)", [own.books.tenant_id])
@@ -157,6 +157,77 @@ async def test_the_serving_role_cannot_seal(own: Sealed) -> None:
                 " content_hash, hash, sealed_at, hash, signature FROM billing.journal_block"
             )
     assert block.number == 1
+
+
+async def test_what_is_sealed_is_the_netstrings_of_all_columns(sealed: Sealed) -> None:
+    """Made here of what is stored, without the SQL of the sealer."""
+    with psycopg.connect(sealed.books.access.superuser) as connection:
+        connection.execute("SET timezone = 'UTC'")
+
+        def rows(query: LiteralString, *window: object) -> list[tuple[Any, ...]]:
+            return connection.execute(query, (sealed.books.tenant_id, *window)).fetchall()
+
+        blocks = rows(
+            "SELECT coalesce(sealed_after, '1900-01-01'), sealed_through, content_hash, entries, versions"
+            " FROM billing.journal_block WHERE tenant_id = %s ORDER BY number"
+        )
+        assert len(blocks) == 2
+        for after, through, content_hash, entries, versions in blocks:
+            found = [rows(query, after, through) for query in _SEALED.values()]
+            assert (len(found[0]), len(found[2])) == (entries, versions)
+            content = ContentHash()
+            for kind, of_kind in zip(_SEALED, found, strict=True):
+                content.add(kind, [[_as_text(value) for value in row] for row in of_kind])
+            assert content.hexdigest() == content_hash
+
+
+_SEALED: dict[str, LiteralString] = {
+    "entry": (
+        "SELECT entry_id, kind, effective_at, service_date, recorded_at, source_type, source_id, reverses_entry_id,"
+        " reason, created_by FROM billing.journal_entry WHERE tenant_id = %s AND recorded_at > %s AND recorded_at <= %s"
+        " ORDER BY recorded_at, entry_id"
+    ),
+    "posting": (
+        "SELECT entry_id, line, ledger_account, currency, amount_minor, effective_at, recorded_at, account_id,"
+        " invoice_id, charge_item_id, payment_id, payer, facility, detail FROM billing.posting WHERE tenant_id = %s"
+        " AND recorded_at > %s AND recorded_at <= %s ORDER BY recorded_at, entry_id, line"
+    ),
+    "version": (
+        "SELECT v.resource_type, v.id, v.version, v.last_updated, v.interaction, convert_to(v.content, 'UTF8'),"
+        " v.mapper_version, v.created_by, o.events FROM billing.resource_versions AS v"
+        " JOIN billing.outbox AS o USING (tenant_id, resource_type, id, version) WHERE tenant_id = %s"
+        " AND v.last_updated > %s AND v.last_updated <= %s"
+        " ORDER BY v.last_updated, v.resource_type, v.id, v.version"
+    ),
+}
+
+
+def _as_text(value: object) -> str | None:
+    match value:
+        case None:
+            return None
+        case datetime():
+            return value.strftime("%Y-%m-%dT%H:%M:%S.%f")
+        case bytes():
+            return hashlib.sha256(value).hexdigest()
+        case list():
+            return " ".join(value)
+    return str(value)
+
+
+async def test_functions_of_the_owner_do_not_hide_what_was_changed(own: Sealed) -> None:
+    await own.books.create(charge(own.books.known["account"], "10"))
+    await own.seal()
+    assert await own.codes() == set()
+    own.books.spoil(
+        "UPDATE billing.outbox SET events = '{}' WHERE tenant_id = %(tenant)s AND resource_type = 'ChargeItem'"
+    )
+    # More like what is asked for than PostgreSQL's own, which takes arrays of anything.
+    own.books.spoil(
+        "CREATE FUNCTION billing.array_to_string(text[], text) RETURNS text LANGUAGE sql"
+        " AS $$ SELECT 'billing.charge.captured.v1' $$"
+    )
+    assert await own.codes() == {"sealed-content-changed", "captures-and-events-differ"}
 
 
 REWRITES: dict[str, tuple[LiteralString, ...]] = {
