@@ -14,8 +14,8 @@ from ledger.charge_item import ChargeItem
 from ledger.errors import conflict, not_found
 from ledger.invoice_credit import numbers_of_lines
 from mappers.residue import decode_residue, encode_residue
-from storage import account_balances, invoiced_charges
-from storage.resource_rows import load, lock_and_load
+from storage import account_balances, account_lookups, invoiced_charges
+from storage.resource_rows import lock_and_load
 from storage.transaction import Transaction
 
 
@@ -38,9 +38,9 @@ async def credit_charge(tx: Transaction, context: Context, charge_id: str, *, re
 
 
 async def _locked(tx: Transaction, charge_id: str) -> ChargeItem:
-    seen = (await load(tx, "ChargeItem", [charge_id])).get(charge_id)
-    if seen is not None:
-        await account_balances.lock(tx, accounts_named_by(seen))
+    seen = await account_lookups.accounts_named_by(tx, {"ChargeItem": [charge_id]})
+    if seen:
+        await account_balances.lock(tx, seen["ChargeItem", charge_id])
         charge = (await lock_and_load(tx, "ChargeItem", [charge_id])).get(charge_id)
         if isinstance(charge, ChargeItem):
             # It may have moved to another account while its first one was waited for.

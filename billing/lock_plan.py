@@ -11,10 +11,9 @@ from typing import Any, NamedTuple
 from billing.context import Context
 from billing.own_references import OwnReference
 from billing.price_charge import ask_prices_of_documents
-from billing.touched_accounts import accounts_named_by
 from billing.validate_codes import ask_codes_of_documents
-from storage import account_balances
-from storage.resource_rows import RESOURCE_TYPES, load
+from storage import account_balances, account_lookups
+from storage.resource_rows import RESOURCE_TYPES
 from storage.transaction import Transaction
 
 
@@ -39,7 +38,4 @@ async def lock_for(tx: Transaction, context: Context, resources: Sequence[Touche
         for item in each.references:
             ids[item.resource_type].add(item.id)
     accounts = ids.pop("Account")
-    for resource_type, wanted in ids.items():
-        for record in (await load(tx, resource_type, sorted(wanted))).values():
-            accounts |= accounts_named_by(record)
-    await account_balances.lock(tx, accounts)
+    await account_balances.lock(tx, accounts.union(*(await account_lookups.accounts_named_by(tx, ids)).values()))

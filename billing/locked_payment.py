@@ -10,13 +10,12 @@ from billing.allocation import Payable, payables, record_settlement
 from billing.change import Change
 from billing.receive_payment import posts
 from billing.record_change import record_update
-from billing.touched_accounts import accounts_named_by
 from ledger.errors import conflict, not_found
 from ledger.payment import ALLOCATED, UNAPPLIED, Allocated, Owner, allocated_by
 from ledger.payment_reconciliation import PaymentReconciliation
 from storage import account_balances, account_lookups, journal, refunds
 from storage.journal import StandingEntry
-from storage.resource_rows import load, lock_and_load
+from storage.resource_rows import lock_and_load
 from storage.transaction import Transaction
 
 
@@ -44,11 +43,11 @@ async def locked_payment(
     tx: Transaction, payment_id: str, *, invoice_ids: Collection[str] = (), account_ids: Collection[str] = ()
 ) -> LockedPayment:
     """Lock a payment, all that its money is on, and further invoices and accounts. Refused where it is not there."""
-    seen = (await load(tx, "PaymentReconciliation", [payment_id])).get(payment_id)
-    if seen is None:
+    seen = await account_lookups.accounts_named_by(tx, {"PaymentReconciliation": [payment_id]})
+    if not seen:
         raise not_found("not-found", f"There is no PaymentReconciliation/{payment_id}.")
     on = await journal.invoices_of_payments(tx, [payment_id]) | set(invoice_ids)
-    accounts = accounts_named_by(seen) | set(account_ids) | await account_lookups.accounts_of_invoices(tx, on)
+    accounts = set(account_ids).union(*seen.values()) | await account_lookups.accounts_of_invoices(tx, on)
     await account_balances.lock(tx, accounts | await journal.accounts_of_payments(tx, [payment_id]))
     found = await payables(tx, sorted(on))
     locked = (await locked_payments(tx, [payment_id])).get(payment_id)

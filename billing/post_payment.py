@@ -75,13 +75,15 @@ async def post_payment(tx: Transaction, context: Context, request: PaymentReques
     asset = ASSET_OF_METHOD[request.method]
     drawer = await drawer_for(tx, context, asset, balance.currency, request.drawer, "/drawer")
     taken = _taken([found[invoice_id] for invoice_id in wanted], request.amount.minor_units, payer)
+    is_named = request.invoice_id is not None or bool(request.invoice_ids)
+    shown = [found[invoice_id] for invoice_id in wanted] if is_named else [payable for payable, _ in taken]
+    # The last that is read: all that is written travels together.
+    recipient = await _recipient(tx, context, balance.account_id, shown[0] if shown else None)
     payment = _payment(tx, context, request, balance.account_id, taken, on, by_organization=payer is not None)
     change = record_creation(tx, payment, events=(POSTED,))
     _book(tx, context, request, payment.id, owner, taken, on, drawer)
-    is_named = request.invoice_id is not None or bool(request.invoice_ids)
-    shown = [found[invoice_id] for invoice_id in wanted] if is_named else [payable for payable, _ in taken]
     invoices = tuple(record_settlement(tx, payable) for payable in shown)
-    notice = await _notice(tx, context, request, payment.id, balance.account_id, shown[0] if shown else None, on)
+    notice = _notice(tx, context, request, payment.id, shown[0] if shown else None, recipient, on)
     cash = Money(balance.currency, _cash_of(context, request))
     back = None if request.tendered is None else request.tendered - cash
     return PostedPayment(change, notice, invoices, back)
@@ -90,12 +92,13 @@ async def post_payment(tx: Transaction, context: Context, request: PaymentReques
 async def _locked_account(tx: Transaction, request: PaymentRequest) -> AccountBalance:
     account_id = request.account_id
     if request.invoice_id is not None:
-        invoice = (await load(tx, "Invoice", [request.invoice_id])).get(request.invoice_id)
-        if invoice is None:
+        named = await account_lookups.accounts_named_by(tx, {"Invoice": [request.invoice_id]})
+        if not named:
             raise not_found("not-found", f"There is no Invoice/{request.invoice_id}.")
-        account_id = getattr(invoice, "account_id", None)
-        if account_id is None:
+        [accounts] = named.values()
+        if not accounts:
             raise conflict("invalid-state", "The invoice has no account; only an issued one is paid.", "Invoice.status")
+        [account_id] = accounts
     assert account_id is not None
     balance = (await account_balances.lock(tx, [account_id])).get(account_id)
     if balance is None:
@@ -240,20 +243,20 @@ def _book(
         allocate(tx, context, payment_id, payable, parts, owner=owner, currency=currency, on=on)
 
 
-async def _notice(
+def _notice(
     tx: Transaction,
     context: Context,
     request: PaymentRequest,
     payment_id: str,
-    account_id: str,
     payable: Payable | None,
+    recipient: dict[str, Any],
     on: date,
 ) -> Change:
     document = notice_document(
         amount=request.amount,
         payment_id=payment_id,
         invoice_id=None if payable is None else payable.invoice.id,
-        recipient=await _recipient(tx, context, account_id, payable),
+        recipient=recipient,
         created=tx.now,
         on=on,
     )

@@ -21,8 +21,8 @@ from ledger.errors import Category, refuse
 from ledger.resource import Resource
 from ledger.subscription import Subscription
 from mappers import mapper_for
-from storage import account_balances
-from storage.resource_rows import load, lock_and_load
+from storage import account_balances, account_lookups
+from storage.resource_rows import lock_and_load
 from storage.transaction import Transaction
 
 Update = Callable[..., Awaitable[Change]]
@@ -91,11 +91,11 @@ async def locked(
         # A Bundle has locked already what its entries touch.
         await account_balances.lock(tx, named)
     else:
-        seen = (await load(tx, resource_type, [resource_id])).get(resource_id)
-        if seen is None:
+        seen = await account_lookups.accounts_named_by(tx, {resource_type: [resource_id]})
+        if not seen:
             await tx.read_clock()
             return None
-        await account_balances.lock(tx, accounts_named_by(seen) | named)
+        await account_balances.lock(tx, named.union(*seen.values()))
     current = (await lock_and_load(tx, resource_type, [resource_id])).get(resource_id)
     if current is None:
         await tx.read_clock()

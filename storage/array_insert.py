@@ -17,6 +17,9 @@ from storage.pipeline import Statement
 
 _FEW = 4
 
+JOURNAL_ORDER = 800
+"""`ArrayInsert.order` from which on rows tell of what happened to resources: the journal, the versions, the outbox."""
+
 
 class ArrayInsert:
     """The statements that add rows to a table. `order`: parents before children, as `storage.tables` lists them.

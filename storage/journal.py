@@ -12,7 +12,7 @@ from typing import LiteralString, NamedTuple
 from ledger.chart import LedgerAccount
 from ledger.journal import JournalEntry, Posting, balance_changes, refuse_slips
 from storage import account_balances
-from storage.array_insert import ArrayInsert, made_of_tables
+from storage.array_insert import JOURNAL_ORDER, ArrayInsert, made_of_tables
 from storage.pipeline import Row, Statement
 from storage.resource_ids import new_id
 from storage.tables import cash_movement, journal_entry, posting
@@ -23,9 +23,9 @@ FOREVER, FOREVER_AGO = "infinity", "-infinity"
 security no index is used for a comparison with an expression such as coalesce, which might leak what it sees.
 """
 
-_INSERT_ENTRY = ArrayInsert(journal_entry, 800)
-_INSERT_POSTING = ArrayInsert(posting, 801)
-_INSERT_CASH_MOVEMENT = ArrayInsert(cash_movement, 802)
+_INSERT_ENTRY = ArrayInsert(journal_entry, JOURNAL_ORDER)
+_INSERT_POSTING = ArrayInsert(posting, JOURNAL_ORDER + 1)
+_INSERT_CASH_MOVEMENT = ArrayInsert(cash_movement, JOURNAL_ORDER + 2)
 
 _ENTRY_LINES: LiteralString = (
     "SELECT e.entry_id::text, e.kind, p.currency, e.effective_at, e.source_type, e.source_id, e.service_date, e.reason,"

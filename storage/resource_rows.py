@@ -206,18 +206,20 @@ class ResourceRows:
 
     def update(self, tx: Transaction, record: Resource, previous: Resource) -> None:
         """Write the columns anew; parts that did not change stay as they are."""
-        tx.send(self._update, tx.tenant_id, *self._shape.row(record))
+        tx.change(self._update, tx.tenant_id, *self._shape.row(record))
         if record.index != previous.index:
-            tx.send(self._forget_index, tx.tenant_id, record.id)
+            tx.change(self._forget_index, tx.tenant_id, record.id)
             self._insert_index(tx, record)
         for child in self._children:
             # As text: decimals that differ only in their zeros are equal, and differ here.
             if repr(child.elements(record)) != repr(child.elements(previous)):
-                tx.send(child.forget, tx.tenant_id, record.id)
+                tx.change(child.forget, tx.tenant_id, record.id)
                 child.insert(tx, record)
 
     def delete(self, tx: Transaction, resource_id: str) -> None:
+        """Take a resource away, with its parts. Its index rows go after it: then nobody adds one any more."""
         tx.send(self._delete, tx.tenant_id, resource_id)
+        tx.send(self._forget_index, tx.tenant_id, resource_id)
 
     def lock_query(self, tenant_id: str, ids: Sequence[str]) -> Query:
         return self._lock, (tenant_id, list(ids))

@@ -56,18 +56,18 @@ _INSERT_EVENTS = Statement(
     " SELECT $1, e.* FROM unnest($2::text[], $3::bigint[], $4::text[], $5::text[], $6::int[], $7::timestamptz[]) AS e"
 )
 _TAKE_AWAY = Statement(
-    "DELETE FROM billing.outbox_queue AS q USING unnest($2::text[], $3::text[], $4::int[])"
-    " AS d(resource_type, id, version) WHERE q.tenant_id = $1 AND q.resource_type = d.resource_type"
-    " AND q.id = d.id AND q.version = d.version"
+    "DELETE FROM billing.outbox_queue AS q USING unnest($2::timestamptz[], $3::text[], $4::text[], $5::int[])"
+    " AS d(recorded_at, resource_type, id, version) WHERE q.tenant_id = $1 AND q.recorded_at = d.recorded_at"
+    " AND q.resource_type = d.resource_type AND q.id = d.id AND q.version = d.version"
 )
 # Nobody can subscribe to what is so old: a subscription is told of what comes after it, or was not committed then.
 _FORGET = Statement(
     "DELETE FROM billing.outbox_queue AS q"
-    " USING (SELECT o.resource_type, o.id, o.version FROM billing.outbox_queue AS o"
+    " USING (SELECT o.recorded_at, o.resource_type, o.id, o.version FROM billing.outbox_queue AS o"
     " WHERE o.tenant_id = $1 AND o.recorded_at < statement_timestamp() - make_interval(secs => $2::float8)"
     " AND NOT EXISTS (SELECT FROM billing.subscription_state AS s WHERE s.tenant_id = $1 AND s.status <> 'off')"
-    " ORDER BY o.recorded_at LIMIT $3::int) AS d WHERE q.tenant_id = $1 AND q.resource_type = d.resource_type"
-    " AND q.id = d.id AND q.version = d.version RETURNING 1"
+    " ORDER BY o.recorded_at LIMIT $3::int) AS d WHERE q.tenant_id = $1 AND q.recorded_at = d.recorded_at"
+    " AND q.resource_type = d.resource_type AND q.id = d.id AND q.version = d.version RETURNING 1"
 )
 _WAITING = Statement(
     "SELECT count(*), coalesce(extract(epoch FROM statement_timestamp() - min(recorded_at)), 0)::float8"
@@ -217,6 +217,7 @@ def take_away(tx: Transaction, changes: Sequence[QueuedChange]) -> None:
         tx.send(
             _TAKE_AWAY,
             tx.tenant_id,
+            [change.recorded_at for change in changes],
             [change.resource_type for change in changes],
             [change.id for change in changes],
             [change.version for change in changes],

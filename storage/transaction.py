@@ -23,7 +23,7 @@ from psycopg_pool import AsyncConnectionPool
 from ledger.account import AccountBalance
 from ledger.errors import Category, Refusal, refuse
 from ledger.posting_period import PostingDays
-from storage.array_insert import ArrayInsert
+from storage.array_insert import JOURNAL_ORDER, ArrayInsert
 from storage.check_snapshot import Snapshot, sql
 from storage.pipeline import Pipeline, Row, Statement, prepare_connection
 from storage.refusals import refusal_of
@@ -180,6 +180,15 @@ class Transaction:
         self._queue_added()
         self._queue.append((statement, parameters))
 
+    def change(self, statement: Statement, *parameters: Any) -> None:
+        """Queue a change of rows of a resource. It goes after the resources that were added, of which it may be one.
+
+        What was added to the journal and the versions goes after it, so that this is one statement a table, however
+        many resources a transaction changes.
+        """
+        self._queue_added(before=JOURNAL_ORDER)
+        self._queue.append((statement, parameters))
+
     def add(self, insert: ArrayInsert, row: Sequence[Any]) -> None:
         """Queue a row; rows of one table travel in one statement, tables in the order of `ArrayInsert.order`."""
         self._added.setdefault(insert, []).append(row)
@@ -242,10 +251,11 @@ class Transaction:
             self._queue.append((_ROLLBACK, ()))
             await self._run()
 
-    def _queue_added(self) -> None:
+    def _queue_added(self, before: int | None = None) -> None:
+        """Queue the rows that were added; `before`: only those of tables whose order is below."""
         for insert in sorted(self._added, key=lambda insert: insert.order):
-            self._queue.append(insert.query(self._added[insert]))
-        self._added.clear()
+            if before is None or insert.order < before:
+                self._queue.append(insert.query(self._added.pop(insert)))
 
     async def _run(self) -> list[list[Row]]:
         queue, self._queue = self._queue, []

@@ -125,7 +125,11 @@ def resource_table(name: str, *columns: sa.Column[Any] | sa.Constraint | sa.Inde
 
 
 def index_table(resource: str) -> sa.Table:
-    """The repeating values that searches find: narrow, so that one index serves every parameter of the type."""
+    """The repeating values that searches find: narrow, so that one index serves every parameter of the type.
+
+    No foreign key: it would look up and lock the resource of each row, which the same function has written just before
+    (docs/decisions/0002).
+    """
     name = f"{resource}_index"
     return sa.Table(
         name,
@@ -138,11 +142,6 @@ def index_table(resource: str) -> sa.Table:
         text("value"),
         text("text"),
         folded("text"),
-        sa.ForeignKeyConstraint(
-            ["tenant_id", "id"],
-            [f"{SCHEMA}.{resource}.tenant_id", f"{SCHEMA}.{resource}.id"],
-            ondelete="CASCADE",
-        ),
         sa.Index(None, "tenant_id", "parameter", "value", "system", "id"),
         sa.Index(
             f"{name}_text_idx",

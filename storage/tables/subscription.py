@@ -118,15 +118,15 @@ subscription_log = sa.Table(
 
 # The changes that nobody has matched with the subscriptions yet. A row is added with each outbox row and taken away in
 # the transaction that numbers its events. Whoever takes rows takes those that are there: no number, date or
-# transaction id of theirs says which may still come.
+# transaction id of theirs says which may still come. The key is the order in which they are taken.
 outbox_queue = sa.Table(
     "outbox_queue",
     metadata,
-    tenant_id(),
-    sa.Column("resource_type", Text, primary_key=True),
-    sa.Column("id", Text, primary_key=True),
-    sa.Column("version", sa.Integer, primary_key=True),
+    text("tenant_id", null=False),
+    text("resource_type", null=False),
+    text("id", null=False),
+    sa.Column("version", sa.Integer, nullable=False),
     sa.Column("events", pg.ARRAY(sa.Text), nullable=False),
     sa.Column("recorded_at", Instant, nullable=False),
-    sa.Index(None, "tenant_id", "recorded_at"),
+    sa.PrimaryKeyConstraint("tenant_id", "recorded_at", "resource_type", "id", "version"),
 )

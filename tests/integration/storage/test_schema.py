@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterator
+from contextlib import nullcontext
 from typing import Any, LiteralString
 
 import psycopg
@@ -148,6 +149,32 @@ def test_the_lines_of_an_entry_are_written_by_one_statement(app: psycopg.Connect
         _postings(app, [(1010, 7), (2100, -7)], first_line=3)
 
 
+@pytest.mark.parametrize("role", ["the application", "the owner"])
+def test_whoever_posts_holds_the_periods_of_the_tenant(
+    app: psycopg.Connection[Any], owner: psycopg.Connection[Any], role: str
+) -> None:
+    connection = app if role == "the application" else owner
+    with nullcontext() if role == "the application" else owner.transaction():
+        _entry(connection, [(1010, 5), (2100, -5)])
+        held = connection.execute(
+            "SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND mode = 'ShareLock'"
+            " AND pid = pg_backend_pid() AND (classid::bigint << 32 | objid::bigint)"
+            " = hashtextextended('posting period ' ||"
+            " coalesce(nullif(current_setting('billing.tenant', true), ''), 't'), 0))"
+        ).fetchone()
+        assert held == (True,)
+
+
+def test_the_first_lines_of_an_entry_cannot_come_after_the_others(app: psycopg.Connection[Any]) -> None:
+    with pytest.raises(errors.CheckViolation, match="written together"):
+        _entry(app, [(1010, 5), (2100, -5)], first_line=3)
+
+
+def test_an_entry_may_balance_in_several_currencies(app: psycopg.Connection[Any]) -> None:
+    _entry(app, [(1010, 5), (2100, -5), (1010, 7), (2100, -7)], currencies=["AFN", "AFN", "USD", "USD"])
+    assert app.execute("SELECT count(*) FROM billing.posting").fetchone() == (4,)
+
+
 def test_a_posting_in_another_currency_than_its_account_is_refused(app: psycopg.Connection[Any]) -> None:
     app.execute(
         "INSERT INTO account (tenant_id, id, version, last_updated, status, currency, residue)"
@@ -267,6 +294,7 @@ def _entry(
     *,
     account: str | None = None,
     currencies: list[str] | None = None,
+    first_line: int = 1,
 ) -> None:
     connection.execute(
         "INSERT INTO billing.journal_entry (tenant_id, entry_id, kind, effective_at, recorded_at, source_type,"
@@ -274,7 +302,7 @@ def _entry(
         " '2026-01-01', '2026-01-01', 'x', 'x', 'test')",
         [_ENTRY],
     )
-    _postings(connection, lines, account=account, currencies=currencies)
+    _postings(connection, lines, account=account, currencies=currencies, first_line=first_line)
 
 
 def _postings(
