@@ -112,6 +112,9 @@ class _Servers:
         }
 
 
+_NEVER_REACHED = 1_000_000
+
+
 @contextmanager
 def _servers(works: Sequence[Work], *, seconds: int, workers: int) -> Iterator[_Servers]:
     directory = Path(tempfile.mkdtemp(prefix="billing-bench-"))
@@ -154,7 +157,14 @@ def _analyze(postgres: EmbeddedPostgres) -> None:
 
 def _settings(data_dir: Path, listening: socket.socket, workers: int) -> Settings:
     return Settings().changed(
-        data_dir=data_dir, host="127.0.0.1", port=listening.getsockname()[1], workers=workers, log_level="warning"
+        data_dir=data_dir,
+        host="127.0.0.1",
+        port=listening.getsockname()[1],
+        workers=workers,
+        log_level="warning",
+        # Counted as ever, but never reached: one client asks for all.
+        client_requests_per_second=_NEVER_REACHED,
+        tenant_requests_per_second=_NEVER_REACHED,
     )
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 from storage.pipeline import Row, Statement
 from storage.search_criteria import Criterion, Every, Shape, is_pointed
@@ -21,16 +21,14 @@ from storage.transaction import Reader
 STATEMENTS_KEPT = 512
 
 
-@dataclass(frozen=True, slots=True)
-class Anchor:
+class Anchor(NamedTuple):
     """The row next to which a page begins: its values in the columns of the sort, and its id."""
 
     values: tuple[str | None, ...]
     id: str
 
 
-@dataclass(frozen=True, slots=True)
-class Match:
+class Match(NamedTuple):
     anchor: Anchor
     content: str
 

@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from storage.prices import KnownPrices
 
 Result = TypeVar("Result")
+_Pool = AsyncConnectionPool[psycopg.AsyncConnection[Any]]
+_Pipelines = WeakKeyDictionary[psycopg.AsyncConnection[Any], Pipeline]
 
 _BEGIN = Statement("BEGIN ISOLATION LEVEL READ COMMITTED")
 _BEGIN_SNAPSHOT = Statement("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
@@ -269,6 +271,38 @@ class Transaction:
         return results
 
 
+class _Borrowed:
+    """A connection of the pool for the length of a block.
+
+    Not the pool's own context manager, which commits: our transactions end themselves.
+    """
+
+    __slots__ = ("_connection", "_pipelines", "_pool")
+
+    def __init__(self, pool: _Pool, pipelines: _Pipelines) -> None:
+        self._pool = pool
+        self._pipelines = pipelines
+
+    async def __aenter__(self) -> Pipeline:
+        try:
+            self._connection = await self._pool.getconn()
+        except psycopg.OperationalError as error:
+            raise _unanswered(error) from error
+        return self._pipelines[self._connection]
+
+    async def __aexit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
+        await self._pool.putconn(self._connection)
+        if isinstance(error, psycopg.OperationalError) and error.sqlstate is None:
+            raise _unanswered(error) from error
+
+
+def _unanswered(error: psycopg.OperationalError) -> Exception:
+    """What PostgreSQL itself says has a code; without one, nobody answered."""
+    if error.sqlstate is not None:
+        return error
+    return refuse(Category.UNAVAILABLE, "database-unavailable", "The database does not answer; try again.")
+
+
 class Database:
     """The connections of one process, all of one role."""
 
@@ -281,8 +315,8 @@ class Database:
         pool_timeout_seconds: int = 10,
         statement_timeout_seconds: int = 30,
     ) -> None:
-        self._pipelines: WeakKeyDictionary[psycopg.AsyncConnection[Any], Pipeline] = WeakKeyDictionary()
-        self._pool: AsyncConnectionPool[psycopg.AsyncConnection[Any]] = AsyncConnectionPool(
+        self._pipelines: _Pipelines = WeakKeyDictionary()
+        self._pool: _Pool = AsyncConnectionPool(
             conninfo,
             min_size=size_min,
             max_size=size_max,
@@ -313,22 +347,8 @@ class Database:
         prepare_connection(connection)
         self._pipelines[connection] = Pipeline(connection)
 
-    @asynccontextmanager
-    async def _pipeline(self) -> AsyncIterator[Pipeline]:
-        try:
-            connection = await self._pool.getconn()
-            # Not the pool's own context manager, which commits: our transactions end themselves.
-            try:
-                yield self._pipelines[connection]
-            finally:
-                await self._pool.putconn(connection)
-        except psycopg.OperationalError as error:
-            # What PostgreSQL itself says has a code; without one, nobody answered.
-            if error.sqlstate is not None:
-                raise
-            raise refuse(
-                Category.UNAVAILABLE, "database-unavailable", "The database does not answer; try again."
-            ) from error
+    def _pipeline(self) -> _Borrowed:
+        return _Borrowed(self._pool, self._pipelines)
 
     async def read(self, tenant_id: str, statement: Statement, *parameters: Any) -> list[Row]:
         """The rows of one statement, read as the tenant in one round trip."""
