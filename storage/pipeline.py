@@ -6,9 +6,11 @@ statement costs more than PostgreSQL needs to answer it. Every statement is prep
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import socket
 from collections.abc import Callable, Generator, Sequence
+from contextlib import suppress
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, LiteralString, NoReturn
@@ -20,9 +22,12 @@ from psycopg.adapt import Loader, Transformer
 from psycopg.waiting import Ready, Wait
 
 Row = tuple[Any, ...]
+Results = list[pq.abc.PGresult]
 
 PREPARED_MAX = 300
 """Searches have many shapes: a connection that has prepared more statements forgets them all and begins anew."""
+
+_CANCEL_SECONDS = 2.0
 
 _OK = (pq.ExecStatus.COMMAND_OK, pq.ExecStatus.TUPLES_OK)
 
@@ -109,13 +114,40 @@ _TEXT_OF: dict[type, Callable[[Any], bytes]] = {
 class Pipeline:
     """A connection that runs batches of statements, each batch in one round trip."""
 
-    __slots__ = ("_connection", "_pgconn", "_prepared", "_transformer")
+    __slots__ = ("_answered", "_loop", "_pgconn", "_prepared", "_socket", "_transformer", "connection", "taken_at")
 
     def __init__(self, connection: psycopg.AsyncConnection[Any]) -> None:
-        self._connection = connection
+        self.connection = connection
+        self.taken_at = 0.0
+        """When it was taken from the pool, by the monotonic clock."""
         self._pgconn = connection.pgconn
         self._prepared: set[bytes] = set()
         self._transformer = Transformer(connection)
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._socket = -1
+        self._answered: asyncio.Future[None] | None = None
+
+    @property
+    def is_closed(self) -> bool:
+        return self._pgconn.status != pq.ConnStatus.OK
+
+    def watch(self) -> None:
+        """Have the event loop look at the socket all the time, rather than anew for each batch, until `unwatch`.
+
+        Nobody else may use the connection meanwhile.
+        """
+        self._loop, self._socket = asyncio.get_running_loop(), self._pgconn.socket
+        self._loop.add_reader(self._socket, self._readable)
+
+    def unwatch(self) -> None:
+        if self._loop is not None:
+            self._loop.remove_reader(self._socket)
+            self._loop = None
+
+    def close(self) -> None:
+        # In this order: a socket of another connection may get the same number.
+        self.unwatch()
+        self._pgconn.finish()
 
     async def run(self, statements: Sequence[tuple[Statement, Sequence[Any]]]) -> list[list[Row]]:
         """Run the statements in order and give the rows of each.
@@ -123,11 +155,16 @@ class Pipeline:
         Outside BEGIN and COMMIT the batch is one implicit transaction. The first error is raised as psycopg's error of
         its SQLSTATE, and nothing after it has run.
         """
+        talk = self._communicate(statements)
         try:
-            results = await self._connection.wait(self._communicate(statements))
-        except BaseException:
+            results = await (self.connection.wait(talk) if self._loop is None else self._wait(talk, self._loop))
+        except BaseException as error:
+            if isinstance(error, asyncio.CancelledError) and self._loop is not None:
+                # PostgreSQL would go on with what nobody waits for.
+                with suppress(psycopg.Error):
+                    await self.connection.cancel_safe(timeout=_CANCEL_SECONDS)
             # Half an answer is still on its way: nobody may use this connection again.
-            self._pgconn.finish()
+            self.close()
             raise
         failed = next((result for result in results if result.status not in _OK), None)
         if failed is not None:
@@ -138,8 +175,41 @@ class Pipeline:
         """Lose the connection as it is lost when this process dies: without a word to PostgreSQL."""
         with socket.fromfd(self._pgconn.socket, socket.AF_UNIX, socket.SOCK_STREAM) as same:
             same.shutdown(socket.SHUT_RDWR)
-        self._pgconn.finish()
+        self.close()
         raise psycopg.OperationalError("the connection is lost at a failpoint")
+
+    async def _wait(self, talk: Generator[Wait, Ready | int, Results], loop: asyncio.AbstractEventLoop) -> Results:
+        """What the generator ends with, once PostgreSQL has read and answered all."""
+        try:
+            wanted = next(talk)
+            while True:
+                self._answered = loop.create_future()
+                if wanted & Wait.W:
+                    loop.add_writer(self._socket, self._ready)
+                try:
+                    await self._answered
+                finally:
+                    self._answered = None
+                    if wanted & Wait.W:
+                        loop.remove_writer(self._socket)
+                wanted = talk.send(Ready.RW)
+        except StopIteration as end:
+            results: Results = end.value
+            return results
+
+    def _ready(self) -> None:
+        if self._answered is not None and not self._answered.done():
+            self._answered.set_result(None)
+
+    def _readable(self) -> None:
+        if self._answered is not None:
+            self._ready()
+            return
+        # Nobody has asked: PostgreSQL says something by itself, or goes away.
+        try:
+            self._pgconn.consume_input()
+        except psycopg.Error:
+            self.close()
 
     def _rows(self, result: pq.abc.PGresult) -> list[Row]:
         if not result.ntuples:
@@ -149,7 +219,7 @@ class Pipeline:
 
     def _communicate(
         self, statements: Sequence[tuple[Statement, Sequence[Any]]]
-    ) -> Generator[Wait, Ready | int, list[pq.abc.PGresult]]:
+    ) -> Generator[Wait, Ready | int, Results]:
         pgconn = self._pgconn
         pgconn.enter_pipeline_mode()
         prepared: list[bytes | None] = []
@@ -180,10 +250,10 @@ class Pipeline:
         pgconn.exit_pipeline_mode()
         return results
 
-    def _answers(self) -> Generator[Wait, Ready | int, list[pq.abc.PGresult]]:
+    def _answers(self) -> Generator[Wait, Ready | int, Results]:
         """All results up to the sync; libpq puts a None after each."""
         pgconn = self._pgconn
-        answers: list[pq.abc.PGresult] = []
+        answers: Results = []
         while True:
             while pgconn.is_busy():
                 yield Wait.R

@@ -14,18 +14,17 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequen
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
-from weakref import WeakKeyDictionary
 
 import psycopg
 from psycopg import errors
-from psycopg_pool import AsyncConnectionPool
 
 from ledger.account import AccountBalance
 from ledger.errors import Category, Refusal, refuse
 from ledger.posting_period import PostingDays
 from storage.array_insert import JOURNAL_ORDER, ArrayInsert
 from storage.check_snapshot import Snapshot, sql
-from storage.pipeline import Pipeline, Row, Statement, prepare_connection
+from storage.connections import Connections
+from storage.pipeline import Pipeline, Row, Statement
 from storage.refusals import refusal_of
 
 if TYPE_CHECKING:
@@ -34,8 +33,6 @@ if TYPE_CHECKING:
     from storage.prices import KnownPrices
 
 Result = TypeVar("Result")
-_Pool = AsyncConnectionPool[psycopg.AsyncConnection[Any]]
-_Pipelines = WeakKeyDictionary[psycopg.AsyncConnection[Any], Pipeline]
 
 _BEGIN = Statement("BEGIN ISOLATION LEVEL READ COMMITTED")
 _BEGIN_SNAPSHOT = Statement("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
@@ -271,38 +268,6 @@ class Transaction:
         return results
 
 
-class _Borrowed:
-    """A connection of the pool for the length of a block.
-
-    Not the pool's own context manager, which commits: our transactions end themselves.
-    """
-
-    __slots__ = ("_connection", "_pipelines", "_pool")
-
-    def __init__(self, pool: _Pool, pipelines: _Pipelines) -> None:
-        self._pool = pool
-        self._pipelines = pipelines
-
-    async def __aenter__(self) -> Pipeline:
-        try:
-            self._connection = await self._pool.getconn()
-        except psycopg.OperationalError as error:
-            raise _unanswered(error) from error
-        return self._pipelines[self._connection]
-
-    async def __aexit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
-        await self._pool.putconn(self._connection)
-        if isinstance(error, psycopg.OperationalError) and error.sqlstate is None:
-            raise _unanswered(error) from error
-
-
-def _unanswered(error: psycopg.OperationalError) -> Exception:
-    """What PostgreSQL itself says has a code; without one, nobody answered."""
-    if error.sqlstate is not None:
-        return error
-    return refuse(Category.UNAVAILABLE, "database-unavailable", "The database does not answer; try again.")
-
-
 class Database:
     """The connections of one process, all of one role."""
 
@@ -315,40 +280,26 @@ class Database:
         pool_timeout_seconds: int = 10,
         statement_timeout_seconds: int = 30,
     ) -> None:
-        self._pipelines: _Pipelines = WeakKeyDictionary()
-        self._pool: _Pool = AsyncConnectionPool(
+        self._connections = Connections(
             conninfo,
-            min_size=size_min,
-            max_size=size_max,
-            open=False,
-            timeout=pool_timeout_seconds,
-            kwargs={
-                "autocommit": True,
-                "options": f"-c statement_timeout={statement_timeout_seconds}s -c timezone=UTC"
-                " -c search_path=billing -c plan_cache_mode=force_generic_plan",
-            },
-            configure=self._configure,
+            size_min=size_min,
+            size_max=size_max,
+            pool_timeout_seconds=pool_timeout_seconds,
+            statement_timeout_seconds=statement_timeout_seconds,
         )
         self.failpoint: Failpoint | None = None
         self.told: Callable[[], None] | None = None
         """Called after the commit of what subscribers may want to know."""
 
     async def open(self) -> None:
-        await self._pool.open()
+        await self._connections.open()
 
     async def close(self) -> None:
-        await self._pool.close()
+        await self._connections.close()
 
     def pool_statistics(self) -> dict[str, int]:
         """How many connections there are and who waits for one, by psycopg_pool's names."""
-        return dict(self._pool.get_stats())
-
-    async def _configure(self, connection: psycopg.AsyncConnection[Any]) -> None:
-        prepare_connection(connection)
-        self._pipelines[connection] = Pipeline(connection)
-
-    def _pipeline(self) -> _Borrowed:
-        return _Borrowed(self._pool, self._pipelines)
+        return self._connections.statistics()
 
     async def read(self, tenant_id: str, statement: Statement, *parameters: Any) -> list[Row]:
         """The rows of one statement, read as the tenant in one round trip."""
@@ -356,7 +307,7 @@ class Database:
 
     async def read_all(self, tenant_id: str, statements: Sequence[tuple[Statement, Sequence[Any]]]) -> list[list[Row]]:
         """The rows of several statements, in one round trip. A batch without BEGIN is one implicit transaction."""
-        async with self._pipeline() as pipeline:
+        async with self._connections.borrowed() as pipeline:
             try:
                 return (await pipeline.run([(_SET_TENANT, (tenant_id,)), *statements]))[1:]
             except psycopg.Error as error:
@@ -371,7 +322,7 @@ class Database:
         begin = [(_BEGIN_SNAPSHOT, ())]
         if exported is not None:
             begin.append((sql(f"SET TRANSACTION SNAPSHOT '{_snapshot_name(exported)}'"), ()))
-        async with self._pipeline() as pipeline:
+        async with self._connections.borrowed() as pipeline:
             await pipeline.run(begin)
             try:
                 snapshot = Snapshot(pipeline)
@@ -395,7 +346,7 @@ class Database:
 
         What PostgreSQL refuses is raised as a Refusal; `run` also tries again what may succeed a second time.
         """
-        async with self._pipeline() as pipeline:
+        async with self._connections.borrowed() as pipeline:
             transaction = Transaction(
                 pipeline,
                 tenant_id,

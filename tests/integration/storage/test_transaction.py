@@ -157,8 +157,7 @@ async def test_numbers_of_a_series_have_no_gap_though_some_takers_fail(pool: Dat
 
 
 async def test_a_database_that_is_not_there_is_said_to_be_unavailable() -> None:
-    gone = Database("host=/nonexistent user=nobody dbname=none connect_timeout=1")
-    gone._pool.timeout = 0.5
+    gone = Database("host=/nonexistent user=nobody dbname=none connect_timeout=1", pool_timeout_seconds=1)
     await gone.open()
     with pytest.raises(Refusal) as refused:
         await gone.read("t", _TENANT_SET)

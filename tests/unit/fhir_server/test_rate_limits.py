@@ -59,6 +59,19 @@ def test_all_processes_count_together(tmp_path: Path) -> None:
     assert sum(passed(worker, tenant(), "his", 10) for worker in workers) == 20
 
 
+def test_workers_that_take_ahead_let_no_more_pass_together(tmp_path: Path) -> None:
+    workers = [RateLimits(str(tmp_path), client=500, tenant=0, clock=Clock()) for _ in range(4)]
+    assert sum(passed(worker, tenant(), "his", 7) for worker in workers * 50) == 1000
+
+
+def test_what_a_worker_took_ahead_and_did_not_use_is_gone_after_a_second(tmp_path: Path) -> None:
+    clock = Clock()
+    limits = RateLimits(str(tmp_path), client=500, tenant=0, clock=clock)
+    assert passed(limits, tenant(), "his", 995) == 995
+    clock.now += 1.5
+    assert passed(limits, tenant(), "his", 2000) == 750
+
+
 def test_a_tenant_has_its_limit_over_all_its_clients_and_may_have_its_own(tmp_path: Path) -> None:
     limits = RateLimits(str(tmp_path), client=0, tenant=10, clock=Clock())
     assert sum(passed(limits, tenant(), f"c{number}", 10) for number in range(10)) == 20
