@@ -8,6 +8,7 @@ from billing.change import Change
 from billing.context import Context
 from billing.issue_invoice import record_charges
 from billing.locked_invoice import locked_invoice
+from billing.recognition import defer_again
 from billing.record_change import record_update
 from billing.status_rules import rule_for
 from ledger.charge_item import ChargeItem
@@ -60,8 +61,10 @@ async def cancel(
     for entry_id, entry in standing:
         today = max(context.today(tx.now), entry.effective_at)
         journal.append(tx, reversal(entry, entry_id, effective_at=today, kind=REVERSED, reason=reason))
+    charges = await _charges(tx, invoice)
+    await defer_again(tx, charges, on=context.today(tx.now), reason=reason)
     invoiced_charges.release(tx, invoice.id)
-    record_charges(tx, await _charges(tx, invoice), "billable")
+    record_charges(tx, charges, "billable")
     return change
 
 

@@ -41,7 +41,7 @@ async def capture_charge(tx: Transaction, context: Context, charge: ChargeItem, 
     change = record_creation(tx, charge, base_version=base_version, events=(CAPTURED,) if capture else ())
     record_pricing(tx, charge, pricing)
     if capture is not None:
-        journal.append(tx, capture_entry(charge.id, capture))
+        journal.append(tx, capture_entry(charge.id, capture, tx.recognition_point(capture.service_date)))
     return change
 
 

@@ -113,7 +113,7 @@ def _book(
         undone = reversal(entry, entry_id, effective_at=entry.effective_at, kind=rules.REVERSED, reason=reason)
         journal.append(tx, undone)
     if after is not None:
-        journal.append(tx, rules.capture_entry(charge.id, after))
+        journal.append(tx, rules.capture_entry(charge.id, after, tx.recognition_point(after.service_date)))
     return change
 
 

@@ -17,6 +17,7 @@ from billing.issue_invoice import record_charges
 from billing.locked_invoice import locked_invoice
 from billing.payers import recipient_of
 from billing.places import parameter_place
+from billing.recognition import defer_again
 from billing.record_change import record_creation
 from ledger.capture import facility_of
 from ledger.charge_item import ChargeItem
@@ -127,6 +128,7 @@ async def credit(
         journal.append(tx, replace(entry, reason=reason))
     payments = await undo_excess(tx, context, payable, on=on, reason=reason)
     charges = await _charges(tx, invoice, chosen) if rebill else {}
+    await defer_again(tx, charges, on=on, reason=reason)
     # Last, because every other credit note of this series waits for the number from here to the end.
     number = await number_series.take(tx, "credit-note", facility, on.year)
     add_number(note, f"{CREDIT_NOTE_NUMBER_SYSTEM}{context.tenant.id}/{facility}", f"CN-{on.year:04d}-{number:06d}")

@@ -15,6 +15,7 @@ from billing.invoice_numbers import add_number
 from billing.locked_invoice import locked_invoice
 from billing.payers import is_organization, recipient_of
 from billing.places import extension_place
+from billing.recognition import recognise
 from billing.record_change import record_update
 from billing.validate_codes import refuse_unknown_line_codes
 from ledger.account import AccountBalance
@@ -89,6 +90,7 @@ async def issue(
     )
     if entry is not None:
         journal.append(tx, entry)
+    await recognise(tx, charges, invoice.id, on=issued_on)
     # Last, because every other issue of this series waits for the number from here to the end.
     number = await number_series.take(tx, "invoice", facility, issued_on.year)
     system = f"{INVOICE_NUMBER_SYSTEM}{context.tenant.id}/{facility}"

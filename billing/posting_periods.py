@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 from billing.context import Context
 from ledger.errors import not_found
 from ledger.posting_period import CLOSED, PostingPeriod, all_periods, period_from
+from ledger.recognition import point_on
 from ledger.trial_balance import LedgerAccountTotal
 from storage import posting_periods
+from storage.posting_periods import StoredPeriods
 from storage.transaction import Reader
 
 
@@ -25,7 +27,8 @@ class ShownPeriod:
 async def list_periods(reader: Reader, context: Context) -> list[PostingPeriod]:
     """All periods up to today's, the first one first: that of the first entry, where none was ever closed."""
     stored, began, now = await posting_periods.read(reader, context.tenant.id)
-    return all_periods(stored.shut, context.today(began), context.today(now))
+    periods = all_periods(stored.shut, context.today(began), context.today(now))
+    return [_with_point(period, stored) for period in periods]
 
 
 async def read_period(reader: Reader, context: Context, period_id: str) -> ShownPeriod:
@@ -43,7 +46,11 @@ async def read_period(reader: Reader, context: Context, period_id: str) -> Shown
     if period.status == CLOSED:
         balance = await posting_periods.closing_balance_of(reader, context.tenant.id, period.last_day)
     changes = tuple(change.period for change in stored.changes if change.period.first_day == first_day)
-    return ShownPeriod(period, changes, tuple(balance))
+    return ShownPeriod(_with_point(period, stored), changes, tuple(balance))
+
+
+def _with_point(period: PostingPeriod, stored: StoredPeriods) -> PostingPeriod:
+    return replace(period, recognition_point=point_on(stored.recognition, period.first_day))
 
 
 def day_of_id(period_id: str) -> date:

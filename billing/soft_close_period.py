@@ -17,5 +17,5 @@ async def soft_close_period(
     """`last_day`: when it ends, if not with its month. It waits for postings that are under way."""
     first_day = day_of_id(period_id)
     stored = await posting_periods.lock(tx)
-    change = soft_closed(stored.shut, stored.days, first_day, last_day, context.today(tx.now))
+    change = soft_closed(stored.shut, stored.days, first_day, last_day, context.today(tx.now), stored.recognition)
     return posting_periods.record(tx, stored, change)

@@ -9,9 +9,11 @@ from decimal import Decimal
 from hashlib import sha256
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from billing.change_recognition import change_recognition
 from ledger.errors import Category, Refusal, conflict, invalid, not_found, refuse
 from ledger.money import exponent_of, minor_units_of
 from ledger.price_list import LEVELS, lookup_order
+from ledger.recognition import CAPTURE, ISSUE, SETTING
 from ledger.tenant import DEFAULT_SETTINGS, NATIONAL, SETTINGS_BY_CURRENCY, Tenant
 from storage import tenants
 from storage.transaction import Database, Transaction
@@ -32,6 +34,7 @@ _CHOICES = {
     "code_validation_failure": ("open", "closed"),
     "cash_sessions": ("off", "optional", "required"),
     "auto_allocate": ("off", "on-issue"),
+    SETTING: (CAPTURE, ISSUE),
 }
 
 
@@ -55,6 +58,7 @@ async def register_tenant(tx: Transaction, tenant: Tenant) -> None:
     if await tenants.read(tx, tenant.id) is not None:
         raise conflict("tenant-exists", f"There is a tenant {tenant.id} already.")
     tenants.insert(tx, tenant, await tx.read_clock())
+    await change_recognition(tx, {}, tenant.settings, tenant.timezone)
 
 
 async def change_tenant(
@@ -123,6 +127,7 @@ def unknown_tenant(tenant_id: str) -> Refusal:
 async def _write(tx: Transaction, current: Tenant, changed: Tenant) -> None:
     refuse_facts(changed)
     _refuse_settings(changed.settings)
+    await change_recognition(tx, current.settings, changed.settings, changed.timezone)
     tenants.change(tx, changed)
     tenants.replace_settings(tx, changed.settings)
     for facility_id, name in changed.facilities.items() - current.facilities.items():
@@ -147,25 +152,29 @@ def settings_version(settings: Mapping[str, str]) -> int:
 
 
 async def replace_settings(
-    tx: Transaction, settings: Mapping[str, str], *, versions_required: Collection[int] | None
+    tx: Transaction, settings: Mapping[str, str], *, versions_required: Collection[int] | None, timezone: str
 ) -> dict[str, str]:
-    """Have exactly these settings; what is not among them is at its default. What is in force within two seconds."""
+    """Have exactly these settings; what is not among them is at its default. What is in force within two seconds.
+
+    `timezone`: the tenant's, by which a change of the recognition point knows what day it is.
+    """
     _refuse_settings(settings)
     current = await tenants.lock_settings(tx)
     if versions_required is not None and settings_version(current) not in versions_required:
         raise _version_mismatch("The settings are")
+    await change_recognition(tx, current, settings, timezone)
     tenants.replace_settings(tx, settings)
     return dict(settings)
 
 
 async def change_settings(
-    tx: Transaction, changes: Mapping[str, str | None], *, versions_required: Collection[int] | None
+    tx: Transaction, changes: Mapping[str, str | None], *, versions_required: Collection[int] | None, timezone: str
 ) -> dict[str, str]:
     """The same of some settings; None sets one to its default. The others stay."""
     _refuse_settings({key: _default_of(key) for key, value in changes.items() if value is None})
     current = await tenants.lock_settings(tx)
     changed = {key: value for key, value in (current | dict(changes)).items() if value is not None}
-    return await replace_settings(tx, changed, versions_required=versions_required)
+    return await replace_settings(tx, changed, versions_required=versions_required, timezone=timezone)
 
 
 def _default_of(key: str) -> str:

@@ -11,6 +11,7 @@ from ledger.charge_item import ChargeItem
 from ledger.chart import LedgerAccount
 from ledger.dates import date_of
 from ledger.journal import JournalEntry, merged, transfer
+from ledger.recognition import CAPTURE, ISSUE, Point, deferred, income_account
 
 KIND = "charge-captured"
 REVERSED = "charge-reversed"
@@ -73,8 +74,9 @@ def captured_by(entry: JournalEntry) -> Capture:
     assert first.account_id is not None
     sums = dict.fromkeys((_UNBILLED, _DISCOUNTS, _EXEMPTIONS), 0)
     for posting in entry.postings:
-        if posting.ledger_account in sums:
-            sums[posting.ledger_account] += posting.amount_minor
+        account = income_account(posting)
+        if account in sums:
+            sums[account] += posting.amount_minor
     return Capture(
         first.account_id,
         entry.currency,
@@ -86,8 +88,11 @@ def captured_by(entry: JournalEntry) -> Capture:
     )
 
 
-def capture_entry(charge_item_id: str, capture: Capture) -> JournalEntry:
-    """Unbilled receivable -> revenue on the day of the service, less what its price list took off."""
+def capture_entry(charge_item_id: str, capture: Capture, recognised_at: Point = CAPTURE) -> JournalEntry:
+    """Unbilled receivable -> revenue on the day of the service, less what its price list took off.
+
+    Revenue that is recognised at issue is deferred.
+    """
     postings = [
         posting
         for debit, amount_minor in (
@@ -104,7 +109,7 @@ def capture_entry(charge_item_id: str, capture: Capture) -> JournalEntry:
             facility=capture.facility,
         )
     ]
-    return JournalEntry(
+    entry = JournalEntry(
         kind=KIND,
         currency=capture.currency,
         effective_at=capture.service_date,
@@ -113,6 +118,7 @@ def capture_entry(charge_item_id: str, capture: Capture) -> JournalEntry:
         source_id=charge_item_id,
         postings=tuple(postings) if len(postings) == 2 else merged(postings),
     )
+    return deferred(entry) if recognised_at == ISSUE else entry
 
 
 def service_date_of(charge: ChargeItem, timezone: str) -> date | None:

@@ -16,7 +16,10 @@ from ledger.errors import rule_broken
 
 
 class Posting(NamedTuple):
-    """One line of an entry. `detail` is the tax code (2200) or the drawer (1010); the ids say what it is about."""
+    """One line of an entry; the ids say what it is about.
+
+    `detail` is the tax code (2200), the drawer (1010), or the ledger account to which it goes (2400).
+    """
 
     ledger_account: LedgerAccount
     amount_minor: int

@@ -12,6 +12,8 @@ from datetime import date, datetime, timedelta
 from typing import Final, Literal
 
 from ledger.errors import conflict, rule_broken
+from ledger.journal import FIRST_DAY
+from ledger.recognition import CAPTURE, Point, RecognitionChange, point_on, turning_days
 
 Status = Literal["open", "soft-closed", "closed"]
 
@@ -42,7 +44,10 @@ class PostingDays:
 
 @dataclass(frozen=True, slots=True)
 class PostingPeriod:
-    """A range of days, both included. `changed_at`: when it came to its status; None where it always was open."""
+    """A range of days, both included. `changed_at`: when it came to its status; None where it always was open.
+
+    `recognition_point`: by which point all charges are captured that count in it.
+    """
 
     first_day: date
     last_day: date
@@ -50,6 +55,7 @@ class PostingPeriod:
     changed_at: datetime | None = None
     changed_by: str | None = None
     reason: str | None = None
+    recognition_point: Point = CAPTURE
 
     @property
     def id(self) -> str:
@@ -88,11 +94,17 @@ def all_periods(shut: Sequence[PostingPeriod], begin: date, today: date) -> list
 
 
 def soft_closed(
-    shut: Sequence[PostingPeriod], days: PostingDays, first_day: date, last_day: date | None, today: date
+    shut: Sequence[PostingPeriod],
+    days: PostingDays,
+    first_day: date,
+    last_day: date | None,
+    today: date,
+    recognition: Sequence[RecognitionChange] = (),
 ) -> PeriodChange:
     """The change that soft-closes the period that begins on a day; it is the next one, and all of it is past.
 
-    While nothing was ever closed it may be any month: all days before it are closed with it.
+    While nothing was ever closed it may be any month: all days before it are closed with it. In all of it revenue is
+    recognised by one point.
     """
     known = _named(shut, first_day)
     if known is not None:
@@ -106,6 +118,11 @@ def soft_closed(
     if period.last_day >= today:
         text = f"It ends on {period.last_day}, and today is {today}; close it when it is over."
         raise rule_broken("period-not-over", text, "/last_day" if last_day else "")
+    for day in turning_days(recognition):
+        if first_day < day <= period.last_day:
+            point = point_on(recognition, day)
+            text = f"From {day} on revenue is recognised at {point}; end the period on {day - DAY}."
+            raise rule_broken("recognition-mixed", text, "/last_day")
     shut_now = PostingPeriod(first_day, period.last_day, SOFT_CLOSED)
     return PeriodChange(shut_now, PostingDays(days.closed_through, period.last_day))
 
@@ -138,6 +155,24 @@ def reopened(shut: Sequence[PostingPeriod], days: PostingDays, first_day: date, 
     return PeriodChange(
         PostingPeriod(period.first_day, period.last_day, OPEN, reason=reason), PostingDays(days.closed_through, left)
     )
+
+
+def recognition_from(shut: Sequence[PostingPeriod], last_captured: date | None, today: date) -> date:
+    """From which day on another recognition point is in force: no posting period has charges captured by both.
+
+    That is the first day of the first open period in which and after which no charge counts: the next one after today's
+    at the latest, or it is refused. `last_captured`: the last day on which a charge counts.
+    """
+    first_open = shut[-1].last_day + DAY if shut else FIRST_DAY
+    if last_captured is None or last_captured < first_open:
+        return first_open
+    if last_captured > period_from(today).last_day:
+        text = (
+            f"A charge counts on {last_captured}, after the current period; change the recognition point once its day"
+            " is mended, or past."
+        )
+        raise conflict("recognition-point-in-use", text)
+    return period_from(last_captured).last_day + DAY
 
 
 def why_refused(first_open: date) -> str:

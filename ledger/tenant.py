@@ -37,6 +37,8 @@ DEFAULT_SETTINGS: Mapping[str, str] = MappingProxyType(
         "code_value_set": "",
         # Whether cash is taken in sessions of a drawer: off, optional (counted where one is open) or required.
         "cash_sessions": "off",
+        # When revenue is recognised: at capture, or at issue. In force from the first period without captured charges.
+        "recognition_point": "capture",
         # Whether unapplied money of an account pays its next invoice: off, or on-issue.
         "auto_allocate": "off",
         # Days that an instalment of a payment plan may be late before the plan is in default.

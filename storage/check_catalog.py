@@ -26,7 +26,7 @@ APPEND_ONLY = (
     *("refund", "adjustment", "adjustment_part", "decision"),
     "cash_movement",
     *("payment_plan", "payment_plan_instalment", "payment_plan_invoice", "payment_plan_event"),
-    *("posting_period_change", "closing_balance"),
+    *("posting_period_change", "closing_balance", "recognition_change"),
 )
 
 NATIONAL = ("price_list", "price_list_version", "price", "price_rule", "tax_rule", "charge_code")

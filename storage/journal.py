@@ -80,6 +80,7 @@ _PAYMENTS_WITH_MONEY_OF = Statement(
 _LAST_DAY_OF_PAYMENT = Statement(
     "SELECT max(effective_at) FROM billing.posting WHERE tenant_id = $1 AND payment_id = $2"
 )
+_LAST_DAY_OF_KIND = Statement("SELECT max(effective_at) FROM billing.journal_entry WHERE tenant_id = $1 AND kind = $2")
 _FREE_SINCE = Statement(
     "SELECT account_id, payer, max(effective_at) FROM billing.posting WHERE tenant_id = $1 AND payment_id = $2"
     " AND ledger_account IN (2100, 2110) AND amount_minor < 0 GROUP BY account_id, payer"
@@ -273,6 +274,12 @@ async def payments_with_money_of(tx: Transaction, account_id: str) -> list[str]:
 async def last_day_of_payment(tx: Transaction, payment_id: str) -> date | None:
     """The latest day on which anything that is booked of a payment counts."""
     day: date | None = (await tx.fetch(_LAST_DAY_OF_PAYMENT, tx.tenant_id, payment_id))[0][0]
+    return day
+
+
+async def last_day_of_kind(tx: Transaction, kind: str) -> date | None:
+    """The latest day on which an entry of a kind counts, whether it is reversed or not. It reads the whole journal."""
+    day: date | None = (await tx.fetch(_LAST_DAY_OF_KIND, tx.tenant_id, kind))[0][0]
     return day
 
 

@@ -1,7 +1,8 @@
 """Posting periods: the lock that keeps them as they are while something is posted, their changes, closing balances.
 
 The lock is an advisory one of the tenant, held to the end of the transaction: shared by all that post, taken alone by
-who changes a period. A row lock would do the same, and write to one row with every posting (docs/decisions/0023).
+who changes a period. A row lock would do the same, and write to one row with every posting (docs/decisions/0023). The
+changes of the recognition point, which is the same in all of a period, are held by it too.
 """
 
 from __future__ import annotations
@@ -14,22 +15,30 @@ from typing import NamedTuple
 
 from ledger.chart import LedgerAccount
 from ledger.posting_period import OPEN, PeriodChange, PostingDays, PostingPeriod
+from ledger.recognition import Point, RecognitionChange, point_on
 from ledger.trial_balance import LedgerAccountTotal
 from storage.array_insert import ArrayInsert
 from storage.pipeline import Row, Statement
-from storage.tables import closing_balance, posting_period_change
+from storage.tables import closing_balance, posting_period_change, recognition_change
 from storage.transaction import Reader, Transaction
 
 _INSERT_CHANGE = ArrayInsert(posting_period_change, 960)
 _INSERT_BALANCE = ArrayInsert(closing_balance, 961)
+_INSERT_RECOGNITION = ArrayInsert(recognition_change, 962)
 
 # The guard in the database (migration 0019) takes the same lock.
 _SHARE = Statement("SELECT pg_advisory_xact_lock_shared(hashtextextended('posting period ' || $1, 0))")
 _LOCK = Statement("SELECT pg_advisory_xact_lock(hashtextextended('posting period ' || $1, 0))")
 # A statement of its own, because it sees what was committed while the lock was waited for.
+# The days that are closed, without a point; then the changes of the recognition point.
 _DAYS = Statement(
-    "SELECT closed_through, soft_closed_through, changed_at FROM billing.posting_period_change WHERE tenant_id = $1"
-    " ORDER BY number DESC LIMIT 1"
+    "(SELECT 0 AS place, c.closed_through, c.soft_closed_through, c.changed_at, NULL AS point"
+    " FROM billing.posting_period_change AS c WHERE c.tenant_id = $1 ORDER BY c.number DESC LIMIT 1)"
+    " UNION ALL SELECT r.number, r.first_day, NULL, r.changed_at, r.point"
+    " FROM billing.recognition_change AS r WHERE r.tenant_id = $1 ORDER BY place"
+)
+_RECOGNITION = Statement(
+    "SELECT first_day, point, changed_at FROM billing.recognition_change WHERE tenant_id = $1 ORDER BY number"
 )
 _CHANGES = Statement(
     "SELECT first_day, last_day, status, closed_through, soft_closed_through, changed_at, changed_by, reason"
@@ -44,9 +53,10 @@ _CLOSING_BALANCE = Statement(
 
 
 class StoredPeriods(NamedTuple):
-    """All changes of a tenant's periods, oldest first."""
+    """All changes of a tenant's periods, and of the point by which it recognises revenue; the oldest first."""
 
     changes: tuple[PeriodChange, ...]
+    recognition: tuple[RecognitionChange, ...]
 
     @property
     def days(self) -> PostingDays:
@@ -72,9 +82,15 @@ def hold(tx: Transaction) -> None:
 
 
 def _see(tx: Transaction, rows: Sequence[Row]) -> None:
-    tx.posting_days = PostingDays(rows[0][0], rows[0][1]) if rows else PostingDays()
-    if rows:
-        tx.record_after(rows[0][2])
+    tx.posting_days = PostingDays()
+    changes = []
+    for _, day, soft_closed_through, changed_at, point in rows:
+        if point is None:
+            tx.posting_days = PostingDays(day, soft_closed_through)
+        else:
+            changes.append(RecognitionChange(day, point))
+        tx.record_after(changed_at)
+    tx.recognition_changes = tuple(changes)
 
 
 async def lock(tx: Transaction) -> StoredPeriods:
@@ -85,10 +101,16 @@ async def lock(tx: Transaction) -> StoredPeriods:
     assert not tx.holds_periods, "who holds the periods for posting would wait for itself"
     tx.holds_periods = True
     tx.send(_LOCK, tx.tenant_id)
-    changes, last = await tx.fetch_all([(_CHANGES, (tx.tenant_id,)), (_LAST_RECORDED, (tx.tenant_id,))])
-    stored = _stored(changes)
-    tx.posting_days = stored.days
-    before = [last[0][0], *(change.period.changed_at for change in stored.changes[-1:])]
+    changes, recognition, last = await tx.fetch_all(
+        [(statement, (tx.tenant_id,)) for statement in (_CHANGES, _RECOGNITION, _LAST_RECORDED)]
+    )
+    stored = _stored(changes, recognition)
+    tx.posting_days, tx.recognition_changes = stored.days, stored.recognition
+    before = [
+        last[0][0],
+        *(change.period.changed_at for change in stored.changes[-1:]),
+        *(row[2] for row in recognition),
+    ]
     for moment in filter(None, before):
         tx.record_after(moment)
     await tx.read_clock()
@@ -97,7 +119,8 @@ async def lock(tx: Transaction) -> StoredPeriods:
 
 def record(tx: Transaction, stored: StoredPeriods, change: PeriodChange) -> PostingPeriod:
     """Write a change of the locked periods; the period as it is now."""
-    period = replace(change.period, changed_at=tx.next_instant(), changed_by=tx.actor)
+    point = point_on(stored.recognition, change.period.first_day)
+    period = replace(change.period, changed_at=tx.next_instant(), changed_by=tx.actor, recognition_point=point)
     days = change.days
     tx.add(
         _INSERT_CHANGE,
@@ -118,6 +141,13 @@ def record(tx: Transaction, stored: StoredPeriods, change: PeriodChange) -> Post
     return period
 
 
+def record_recognition(tx: Transaction, stored: StoredPeriods, first_day: date, point: Point) -> None:
+    """Have charges that count on a day or later be captured by another point, while the periods are locked."""
+    number = len(stored.recognition) + 1
+    tx.add(_INSERT_RECOGNITION, (tx.tenant_id, number, first_day, point, tx.next_instant(), tx.actor))
+    tx.recognition_changes = (*stored.recognition, RecognitionChange(first_day, point))
+
+
 def record_closing_balance(tx: Transaction, closed_through: date, totals: Sequence[LedgerAccountTotal]) -> None:
     for total in totals:
         row = (
@@ -133,9 +163,16 @@ def record_closing_balance(tx: Transaction, closed_through: date, totals: Sequen
 
 async def read(reader: Reader, tenant_id: str) -> tuple[StoredPeriods, datetime, datetime]:
     """The periods of a tenant, when its first entry was recorded (now, where there is none), and what time it is."""
-    changes, moments = await reader.read_all(tenant_id, [(_CHANGES, (tenant_id,)), (_MOMENTS, (tenant_id,))])
+    changes, recognition, moments = await reader.read_all(
+        tenant_id, [(statement, (tenant_id,)) for statement in (_CHANGES, _RECOGNITION, _MOMENTS)]
+    )
     first, now = moments[0]
-    return _stored(changes), first or now, now
+    return _stored(changes, recognition), first or now, now
+
+
+async def recognition_changes(reader: Reader, tenant_id: str) -> list[RecognitionChange]:
+    """From which day on a tenant recognises revenue by which point, the oldest change first."""
+    return [RecognitionChange(*row[:2]) for row in await reader.read(tenant_id, _RECOGNITION, tenant_id)]
 
 
 async def closing_balance_of(reader: Reader, tenant_id: str, closed_through: date) -> list[LedgerAccountTotal]:
@@ -146,12 +183,13 @@ async def closing_balance_of(reader: Reader, tenant_id: str, closed_through: dat
     ]
 
 
-def _stored(rows: Sequence[Row]) -> StoredPeriods:
+def _stored(rows: Sequence[Row], recognition: Sequence[Row]) -> StoredPeriods:
     return StoredPeriods(
         tuple(
             PeriodChange(
                 PostingPeriod(first_day, last_day, status, changed_at, changed_by, reason), PostingDays(closed, soft)
             )
             for first_day, last_day, status, closed, soft, changed_at, changed_by, reason in rows
-        )
+        ),
+        tuple(RecognitionChange(*row[:2]) for row in recognition),
     )

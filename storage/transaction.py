@@ -21,6 +21,7 @@ from psycopg import errors
 from ledger.account import AccountBalance
 from ledger.errors import Category, Refusal, refuse
 from ledger.posting_period import PostingDays
+from ledger.recognition import Point, RecognitionChange, point_on
 from storage.array_insert import JOURNAL_ORDER, ArrayInsert
 from storage.check_snapshot import Snapshot, sql
 from storage.connections import Connections
@@ -112,6 +113,8 @@ class Transaction:
         self.holds_periods = False
         self.posting_days: PostingDays | None = None
         """Up to which day the books are closed; known once `storage.posting_periods` holds the periods."""
+        self.recognition_changes: tuple[RecognitionChange, ...] = ()
+        """From which day on revenue is recognised by which point; known with the posting days."""
         self.posts_into_soft_closed = False
         """Who acts may close periods, and so may correct those that are soft-closed."""
         self.balances: dict[str, AccountBalance] = {}
@@ -153,6 +156,10 @@ class Transaction:
     def accounting_date(self, day: date) -> date:
         """The day on which what is of a day counts in the books: the later of it and the first open day."""
         return max(day, self.first_open_day)
+
+    def recognition_point(self, day: date) -> Point:
+        """By which point a charge of a day is captured: that of the day on which it counts."""
+        return point_on(self.recognition_changes, self.accounting_date(day))
 
     def next_instant(self, after: datetime | None = None) -> datetime:
         """A moment that no other change of this transaction has, later than `after` even if a clock was set back."""

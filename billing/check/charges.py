@@ -9,8 +9,10 @@ from billing.capture_charge import CAPTURED
 from billing.check.booking import is_day_of, says, standing
 from billing.check.corruption import Corruption
 from billing.check.finding import Findings, Rule
+from billing.check.recognition import check_points, check_recognised
 from ledger.capture import KIND, NO_REDUCTIONS, Reductions, capture_entry, capture_of, service_date_of
 from ledger.charge_item import ChargeItem
+from ledger.recognition import CAPTURE, ISSUE, RecognitionChange, is_deferred
 from storage import check_invoices
 from storage.check_journal import BookedEntry
 
@@ -67,9 +69,11 @@ def check_charge(
     entries: Sequence[BookedEntry],
     timezone: str,
     reductions: Reductions = NO_REDUCTIONS,
+    recognition: Sequence[RecognitionChange] = (),
 ) -> None:
     """What stands in the journal for a charge is what the charge says now, and what its price list took off."""
     place = f"ChargeItem/{charge.id}"
+    check_points(findings, charge, entries, recognition)
     captures = standing(entries, KIND)
     if len(captures) > 1:
         findings.add(Corruption.CAPTURED_TWICE, place, f"{len(captures)} captures stand in the journal")
@@ -87,7 +91,9 @@ def check_charge(
         findings.add(Corruption.CAPTURE_MISSING, place, f"it is {charge.status}, and nothing is booked for it")
         return
     written = charge.occurrence_date_time or charge.occurrence_period_start or charge.occurrence_period_end
-    is_so = says(booked, capture_entry(charge.id, capture).postings, capture.currency)
+    expected = capture_entry(charge.id, capture, ISSUE if is_deferred(booked.postings) else CAPTURE)
+    check_recognised(findings, charge, entries, expected)
+    is_so = says(booked, expected.postings, capture.currency)
     if not (is_so and is_day_of(written, booked.service_date, timezone)):
         message = f"JournalEntry/{booked.entry_id} is not what the charge comes to"
         findings.add(Corruption.CAPTURE_DIFFERS, place, message)

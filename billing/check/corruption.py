@@ -26,6 +26,12 @@ class Corruption(StrEnum):
     ENTRY_DATE_WRONG = "entry-date-wrong"
     CLOSING_BALANCE_DIFFERS = "closing-balance-differs"
     PERIOD_CHANGE_WRONG = "period-change-wrong"
+    # Recognition of revenue
+    RECOGNITION_WRONG = "recognition-wrong"
+    RECOGNITION_POINT_WRONG = "recognition-point-wrong"
+    RECOGNITION_MIXED = "recognition-mixed"
+    RECOGNITION_CHANGE_BROKEN = "recognition-change-broken"
+    DEFERRED_REVENUE_DIFFERS = "deferred-revenue-differs"
     # Balances of accounts
     BALANCE_STALE = "balance-stale"
     BALANCE_MISSING = "balance-missing"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from billing.cancel_invoice import REVERSED as INVOICE_CANCELLED
 from billing.check.corruption import Corruption
 from billing.check.finding import Rule
-from ledger import adjustment, capture, cash_session, invoice_credit, payment, refund, remittance
+from ledger import adjustment, capture, cash_session, invoice_credit, payment, recognition, refund, remittance
 from ledger.chart import LedgerAccount
 from ledger.invoice_issue import KIND as INVOICE_ISSUED
 from ledger.money import currency_exponents
@@ -15,6 +15,8 @@ from storage import check_journal
 KINDS = (
     ("ChargeItem", capture.KIND, False),
     ("ChargeItem", capture.REVERSED, True),
+    ("ChargeItem", recognition.KIND, False),
+    ("ChargeItem", recognition.REVERSED, True),
     ("Invoice", INVOICE_ISSUED, False),
     ("Invoice", INVOICE_CANCELLED, True),
     ("Invoice", invoice_credit.KIND, False),

@@ -23,6 +23,7 @@ from billing.check import (
     payments,
     periods,
     prices,
+    recognition,
     seals,
     subscriptions,
     taxes,
@@ -56,6 +57,7 @@ _RULES = (
     *seals.RULES,
     *control_totals.RULES,
     *periods.RULES,
+    *recognition.RULES,
 )
 
 POSTINGS_OF_STEP = 1000

@@ -19,7 +19,15 @@ from ledger.payment_notice import PaymentNotice
 from ledger.payment_reconciliation import PaymentReconciliation
 from ledger.resource import Resource
 from mappers import MAPPER_VERSION
-from storage import check_invoices, check_journal, check_payments, check_periods, check_prices, check_rows
+from storage import (
+    check_invoices,
+    check_journal,
+    check_payments,
+    check_periods,
+    check_prices,
+    check_recognition,
+    check_rows,
+)
 from storage.check_rows import AT_ONCE, Head, Stretch
 from storage.check_snapshot import Snapshot
 from storage.check_tenants import RegisteredTenant
@@ -111,7 +119,9 @@ async def _check_bookings(
     ids = [record.id for record in records]
     entries = await check_journal.entries_of(snapshot, tenant.id, resource_type, ids)
     open_of = await check_invoices.open_of(snapshot, tenant.id, ids) if resource_type == "Invoice" else {}
-    priced = await check_prices.charge_prices(snapshot, tenant.id, ids) if resource_type == "ChargeItem" else {}
+    is_charge = resource_type == "ChargeItem"
+    priced = await check_prices.charge_prices(snapshot, tenant.id, ids) if is_charge else {}
+    points = await check_recognition.changes_of(snapshot, tenant.id) if is_charge else []
     book = await check_prices.book_of(snapshot, list(priced.values()))
     credited = await check_invoices.credited_of(snapshot, tenant.id, ids) if resource_type == "Invoice" else {}
     is_payment = resource_type == "PaymentReconciliation"
@@ -123,7 +133,8 @@ async def _check_bookings(
             case ChargeItem():
                 price = priced.get(record.id)
                 prices.check_price(findings, record, price, book)
-                charges.check_charge(findings, record, own, tenant.timezone, prices.reductions_of(record, price))
+                reductions = prices.reductions_of(record, price)
+                charges.check_charge(findings, record, own, tenant.timezone, reductions, points)
             case Invoice() if record.credit_of_id is not None:
                 credit_notes.check_credit_note(findings, record, own, open_of.get(record.id, 0), tenant)
             case Invoice():

@@ -10,6 +10,7 @@ import typer
 from fhir_server.commands.options import DataDir, settings_with
 
 if TYPE_CHECKING:
+    from ledger.recognition import RecognitionChange
     from ledger.tenant import Tenant
     from storage.transaction import Database
 
@@ -80,17 +81,18 @@ def show(tenant: TenantId, data_dir: DataDir = None) -> None:
     """Show a tenant with its facilities and all its settings."""
     from fhir_server.database import migrated_database, run_as
     from ledger.errors import not_found
+    from storage.posting_periods import recognition_changes
     from storage.roles import Role
     from storage.tenants import read
 
-    async def work(database: Database) -> Tenant | None:
-        return await read(database, tenant)
+    async def work(database: Database) -> tuple[Tenant | None, list[RecognitionChange]]:
+        return await read(database, tenant), await recognition_changes(database, tenant)
 
     with migrated_database(settings_with(data_dir=data_dir)) as reachable:
-        found = run_as(Role.APP, reachable, work)
+        found, recognition = run_as(Role.APP, reachable, work)
     if found is None:
         raise not_found("tenant-unknown", f"There is no tenant {tenant}.")
-    _print(found)
+    _print(found, recognition)
 
 
 @tenants.command("set")
@@ -108,10 +110,11 @@ def set_values(
     """Change a tenant's settings, name, time zone or facilities, or switch it off and on."""
     from billing.tenants import change_tenant
     from fhir_server.database import migrated_database, run_as
+    from storage.posting_periods import recognition_changes
     from storage.roles import Role
 
-    async def work(database: Database) -> Tenant:
-        return await change_tenant(
+    async def work(database: Database) -> tuple[Tenant, list[RecognitionChange]]:
+        changed = await change_tenant(
             database,
             tenant,
             settings=_pairs(settings),
@@ -120,12 +123,13 @@ def set_values(
             timezone=timezone,
             active=active,
         )
+        return changed, await recognition_changes(database, tenant)
 
     with migrated_database(settings_with(data_dir=data_dir)) as reachable:
-        _print(run_as(Role.APP, reachable, work))
+        _print(*run_as(Role.APP, reachable, work))
 
 
-def _print(tenant: Tenant) -> None:
+def _print(tenant: Tenant, recognition: Sequence[RecognitionChange]) -> None:
     for label, value in {
         "id": tenant.id,
         "name": tenant.name,
@@ -139,6 +143,8 @@ def _print(tenant: Tenant) -> None:
         typer.echo(f"facility {facility_id}={name}")
     for key, value in sorted(tenant.all_settings().items()):
         typer.echo(f"{key}={value}{'' if key in tenant.settings else '  (default)'}")
+    for first_day, point in recognition:
+        typer.echo(f"revenue of charges from {first_day} on is recognised at {point}")
 
 
 def _pairs(texts: Sequence[str] | None) -> dict[str, str]:

@@ -21,6 +21,7 @@ from fhir_server.rest.request import Reading, RestRequest, Writing
 from fhir_server.rest.route import RestRoute
 from fhir_server.rest.trial_balance import TrialBalanceLine, line_of
 from ledger.posting_period import PostingPeriod, Status
+from ledger.recognition import Point
 from ledger.trial_balance import LedgerAccountTotal
 from storage.transaction import Reader, Transaction
 
@@ -65,7 +66,7 @@ class PeriodChangeDocument(Document):
 class PeriodDocument(Document):
     """A range of days, both included. Its id is the day on which it begins."""
 
-    model_config = example_config({"id": "2026-02-01", **_EXAMPLE})
+    model_config = example_config({"id": "2026-02-01", **_EXAMPLE, "recognition_point": "capture"})
 
     id: str
     status: Status
@@ -74,12 +75,17 @@ class PeriodDocument(Document):
     changed_at: Annotated[datetime | None, Field(description="None of a period that was open ever since.")] = None
     changed_by: str | None = None
     reason: str | None = None
+    recognition_point: Annotated[
+        Point, Field(description="By which point the revenue is recognised of all charges that count in it.")
+    ]
 
 
 class ShownPeriodDocument(PeriodDocument):
     """A period, all that was done to it, and the trial balance that it was closed with."""
 
-    model_config = example_config({"id": "2026-02-01", **_EXAMPLE, "changes": [_EXAMPLE]})
+    model_config = example_config(
+        {"id": "2026-02-01", **_EXAMPLE, "recognition_point": "capture", "changes": [_EXAMPLE]}
+    )
 
     changes: Annotated[list[PeriodChangeDocument], Field(description="The oldest first.")]
     closing_balance: Annotated[
@@ -147,7 +153,8 @@ def reopen(request: RestRequest) -> Writing:
 
 
 def _document(period: PostingPeriod) -> PeriodDocument:
-    return PeriodDocument(id=period.id, **_change(period).model_dump())
+    point = period.recognition_point
+    return PeriodDocument(id=period.id, **_change(period).model_dump(), recognition_point=point)
 
 
 def _change(period: PostingPeriod) -> PeriodChangeDocument:

@@ -41,7 +41,7 @@ _FACTS: JsonDict = {
     "timezone": "Asia/Kabul",
     "licence": "active",
     "facilities": {"main": "Main House"},
-    "settings": {"payment_terms_days": "14"},
+    "settings": {"payment_terms_days": "14", "recognition_point": "issue"},
 }
 
 
@@ -107,8 +107,8 @@ class TenantDocument(TenantSummary):
         {
             **_EXAMPLE,
             "facilities": {"main": "Main building"},
-            "settings": {"payment_terms_days": "14"},
-            "defaults": {"payment_terms_days": "30"},
+            "settings": {"payment_terms_days": "14", "recognition_point": "issue"},
+            "defaults": {"payment_terms_days": "30", "recognition_point": "capture"},
         }
     )
 

@@ -33,7 +33,7 @@ from storage.tables.payment_reconciliation import (
     payment_reconciliation,
     payment_reconciliation_index,
 )
-from storage.tables.posting_period import closing_balance, posting_period_change
+from storage.tables.posting_period import closing_balance, posting_period_change, recognition_change
 from storage.tables.price_list import charge_price, price, price_list, price_list_version, price_rule
 from storage.tables.request import business_key, idempotency_key, number_series
 from storage.tables.resource_versions import outbox, resource_versions
@@ -102,6 +102,7 @@ __all__ = [
     "price_list",
     "price_list_version",
     "price_rule",
+    "recognition_change",
     "refund",
     "resource_versions",
     "subscription",

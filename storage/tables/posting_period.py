@@ -1,4 +1,6 @@
-"""Posting periods: what became of each, and what the ledger accounts came to when it was closed. Only ever added to."""
+"""Posting periods: what became of each, and what the ledger accounts came to when it was closed; and by which point
+revenue is recognised from which day on. Only ever added to.
+"""
 
 from __future__ import annotations
 
@@ -41,4 +43,17 @@ closing_balance = sa.Table(
     sa.Column("currency", Text, primary_key=True),
     sa.Column("debit_minor", sa.Numeric(38, 0), nullable=False),
     sa.Column("credit_minor", sa.Numeric(38, 0), nullable=False),
+)
+
+# A row for each change of the tenant's setting. It goes before all that were made earlier, from its day on.
+recognition_change = sa.Table(
+    "recognition_change",
+    metadata,
+    tenant_id(),
+    sa.Column("number", sa.Integer, primary_key=True),
+    sa.Column("first_day", sa.Date, nullable=False),
+    text("point", null=False),
+    sa.Column("changed_at", Instant, nullable=False),
+    text("changed_by", null=False),
+    sa.CheckConstraint("point IN ('capture', 'issue')", name="point"),
 )

@@ -32,7 +32,7 @@ from billing.post_payment import PaymentRequest, post_payment
 from billing.quote_prices import QuoteRequest, quote_prices
 from billing.request_gateway_payment import request_gateway_payment
 from billing.settle_waiting_charges import settle_charges_without_account, settle_unpriced_charges
-from billing.tenants import add_tenant
+from billing.tenants import add_tenant, change_settings
 from billing.transfer_charge import transfer_charge
 from billing.trial_balance import trial_balance
 from billing.update_resource import update_resource
@@ -126,6 +126,10 @@ class Request:
                 answer = _answer(posted.payment, posted.notice, *posted.invoices)
                 answer["change"] = None if posted.change is None else posted.change.minor_units
                 return answer
+            case "recognise-at":
+                setting, zone = {"recognition_point": resource_id}, context.tenant.timezone
+                await change_settings(tx, setting, versions_required=None, timezone=zone)
+                return {"changes": [["Settings", resource_id, 0, "changed"]], "content": [None], "replayed": False}
             case "publish":
                 await publish(tx, resource_id, content)
                 return _answer()

@@ -53,6 +53,7 @@ def compare(reader: Reader, tenant_id: str, model: ReferenceModel) -> None:
     assert dict(rows(_HELD)) == {id_: held for id_ in model.accounts if (held := model.held(id_))}
     trial_balance = {(code, currency): amount for code, currency, amount in rows(_TRIAL_BALANCE)}
     assert trial_balance == {key: amount for key, amount in model.ledger.items() if amount}
+    assert {currency: -amount for (code, currency), amount in trial_balance.items() if code == 2400} == model.deferred()
     assert {row[0]: row[1:] for row in rows(_CHARGES)} == {
         id_: (charge["status"], charge["account"], charge["amount"], charge["unpriced"], model.holds.get(id_))
         for id_, charge in model.charges.items()

@@ -9,7 +9,7 @@ out, and none for those that were lost.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,6 +27,7 @@ from tests.acceptance.documents import Document
 PATIENT = "Patient/1"
 INSURER = "Organization/insurer"
 LIMITS = {"refund_approval_above.AFN": "10", "adjustment_approval_above.AFN": "10"}
+NO_SETTINGS: Mapping[str, str] = {}
 ACCESS_LOG = "billing.access_log"
 KILLS_OF_A_TENANT = 10
 """Then a new one: all that a tenant has is compared after each kill."""
@@ -57,8 +58,8 @@ class Case:
     made: int = 0
 
     @classmethod
-    async def open(cls, database: Database) -> Case:
-        case = cls(await Books.open(database, cash_sessions="optional", **LIMITS))
+    async def open(cls, database: Database, settings: Mapping[str, str] = NO_SETTINGS) -> Case:
+        case = cls(await Books.open(database, cash_sessions="optional", **LIMITS, **settings))
         case.books.logs_accesses = True
         await case.invoice()
         return case
@@ -495,15 +496,19 @@ async def kill_after_any_statement(
     reader: Reader,
     *,
     gives_up: bool = False,
+    settings: Mapping[str, str] = NO_SETTINGS,
 ) -> None:
-    """`gives_up`: it ends a first transaction by ROLLBACK; who is killed there has lost nothing and goes on."""
-    case = await Case.open(app)
+    """`gives_up`: it ends a first transaction by ROLLBACK; who is killed there has lost nothing and goes on.
+
+    `settings`: those of the tenants.
+    """
+    case = await Case.open(app, settings)
     tenants = [case.books.tenant_id]
     added, statements = await undisturbed(command, case, reader)
     unheard = 0
     for after in range(statements + 1):
         if after % KILLS_OF_A_TENANT == 0:
-            case = await Case.open(app)
+            case = await Case.open(app, settings)
             tenants.append(case.books.tenant_id)
         is_done = after == statements
         was_heard = await _kill_and_repeat(await command(case), after, case.books, reader, added, is_done=is_done)

@@ -47,6 +47,7 @@ from tests.acceptance.payment_steps import PaymentSteps
 from tests.acceptance.period_steps import PeriodSteps
 from tests.acceptance.plan_steps import PlanSteps
 from tests.acceptance.price_steps import PriceSteps
+from tests.acceptance.recognition_steps import POINTS, RecognitionSteps
 from tests.acceptance.reference.cash import CASHIER, MAIN
 from tests.acceptance.reference_model import Fields, ReferenceModel, Refused
 from tests.acceptance.tax_rules import TAXATIONS, tax
@@ -74,13 +75,22 @@ REQUESTS = (
     *("credit", "credit", "credit_charge"),
     *("open_drawer", "close_drawer", "ask_gateway", "ask_gateway", "hear_of_gateway"),
     *("plan", "plan", "cancel_plan", "note_default", "ask_for_aging"),
-    *("change_period", "change_period"),
+    *("change_period", "change_period", "change_recognition"),
     *("ask_as_of", "ask_as_of", "ask_again"),
 )
 
 
 class LedgerMachine(
-    PlanSteps, ApprovalSteps, PaymentSteps, PriceSteps, CreditSteps, CashSteps, GatewaySteps, PeriodSteps, AsOfSteps
+    PlanSteps,
+    ApprovalSteps,
+    PaymentSteps,
+    PriceSteps,
+    CreditSteps,
+    CashSteps,
+    GatewaySteps,
+    PeriodSteps,
+    RecognitionSteps,
+    AsOfSteps,
 ):
     """One example is the life of one tenant."""
 
@@ -92,6 +102,8 @@ class LedgerMachine(
         cash_sessions=st.sampled_from(USES),
         has_coins=st.booleans(),
         auto_allocates=st.booleans(),
+        recognised_at=st.sampled_from(POINTS),
+        is_old=st.sampled_from([False, False, True]),
     )
     def begin(
         self,
@@ -102,6 +114,8 @@ class LedgerMachine(
         cash_sessions: str,
         has_coins: bool,
         auto_allocates: bool,
+        recognised_at: str,
+        is_old: bool,
     ) -> None:
         coins = COINS if has_coins else {}
         model = ReferenceModel(
@@ -110,6 +124,7 @@ class LedgerMachine(
             cash_sessions=cash_sessions,
             coins=coins,
             auto_allocates=auto_allocates,
+            recognised_at=recognised_at,
         )
         limits = approval_limits()
         self.begin_with(
@@ -119,6 +134,7 @@ class LedgerMachine(
             tax_category="" if taxation == "none" else "standard",
             cash_sessions=cash_sessions,
             auto_allocate="on-issue" if auto_allocates else "off",
+            recognition_point=recognised_at,
             **{f"smallest_coin.{of}": str(Money(of, coin).decimal()) for of, coin in coins.items()},
             **limits,
         )
@@ -126,6 +142,8 @@ class LedgerMachine(
         self.tables = self.reader.snapshot(self.books.tenant_id)
         for patient, of in ((PATIENTS[0], "AFN"), (PATIENTS[1], currency)):
             self._open({"subject": patient, "currency": of, "status": "active"}, None)
+        if is_old:
+            self.grow_old(recognised_at)
         if cash_sessions == "required":
             self._open_drawer(MAIN, "AFN", 500, CASHIER, None)
 

@@ -29,6 +29,8 @@ class Charges(Prices):
             "exemption": 0,
             "posted": None,
             "booked_on": None,
+            "deferred": False,
+            "recognised_on": None,
             "ever_posted": False,
             "ever_billed": False,
         }
@@ -176,19 +178,29 @@ class Charges(Prices):
 
     def _post_charge(self, id_: str, charge: Fields) -> None:
         before, after = charge["posted"], self._posting(charge)
-        booked_on = charge["booked_on"]
+        booked_on, deferred = charge["booked_on"], charge["deferred"]
         if before != after:
             for posting, sign in ((before, -1), (after, 1)):
                 if posting:
                     account, currency, amount, day, _, discount, exemption = posting
                     # What is taken back counts on the day on which it counted.
                     day = booked_on = self.counts_on(booked_on if sign < 0 else day)
-                    reductions = ((4110, sign * discount, None), (4120, sign * exemption, None))
+                    if sign > 0:
+                        deferred = self.is_deferred_on(day)
+                        self.captured_on.append(day)
                     gross = amount + discount + exemption
-                    self.book(day, currency, (1150, sign * amount, account), (4000, -sign * gross, None), *reductions)
+                    income = [
+                        (4000, -sign * gross, None),
+                        (4110, sign * discount, None),
+                        (4120, sign * exemption, None),
+                    ]
+                    if deferred:
+                        income = [(2400, -sign * amount, None)]
+                    self.book(day, currency, (1150, sign * amount, account), *income)
         self.charges[id_] = {
             **charge,
             "posted": after,
             "booked_on": booked_on,
+            "deferred": deferred and after is not None,
             "ever_posted": charge["ever_posted"] or after is not None,
         }

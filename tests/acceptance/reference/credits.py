@@ -207,6 +207,7 @@ class Credits(Payments):
             charge = invoice["lines"][at]["charge"]
             if charge:
                 self.charges[charge]["status"] = "billable"
+                self.defer_again(charge, max(self.today, date.fromisoformat(invoice["on"])))
                 del self.holds[charge]
 
     def _take_off_excess(self, id_: str) -> None:

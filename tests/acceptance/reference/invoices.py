@@ -67,6 +67,7 @@ class Invoices(Charges):
             for line in invoice["lines"]:
                 if line["charge"] and self.charges[line["charge"]]["status"] == "billed":
                     self.charges[line["charge"]]["status"] = "billable"
+                    self.defer_again(line["charge"], self.today)
         note = invoice["note"] if note is None else note
         self.invoices[id_] = {**invoice, "status": "cancelled", "parts": {}, "paid": {}, "note": note}
         self._release(id_)
@@ -239,6 +240,7 @@ class Invoices(Charges):
         for line in invoice["lines"]:
             if line["charge"]:
                 self.charges[line["charge"]].update(status="billed", ever_billed=True)
+                self.recognise(line["charge"], on)
 
     def _refuse_issue(self, invoice: Fields, sums: dict[str, int], parts: dict[str | None, int], on: date) -> None:
         currency, lines = invoice["currency"], invoice["lines"]

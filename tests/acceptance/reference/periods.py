@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 
-from tests.acceptance.reference.books import Books, Fields, refuse_if
+from tests.acceptance.reference.books import Fields, refuse_if
+from tests.acceptance.reference.recognition import Recognition
 
 DAY = timedelta(days=1)
 
 
-class Periods(Books):
+class Periods(Recognition):
     def soft_close(self, first_day: date, last_day: date | None) -> None:
         next_month = (first_day.replace(day=1) + timedelta(days=32)).replace(day=1)
         last_day = last_day or next_month - DAY
@@ -19,6 +20,7 @@ class Periods(Books):
             period_order=first_day != after,
             period_range=last_day < first_day,
             period_not_over=last_day >= self.today,
+            recognition_mixed=self.has_both(first_day, last_day),
         )
         self.periods.append({"first_day": first_day, "last_day": last_day, "closed": False})
 

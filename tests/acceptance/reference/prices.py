@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import date, timedelta
 from fractions import Fraction
 
-from tests.acceptance.reference.accounts import Accounts
 from tests.acceptance.reference.books import TENANT_CURRENCY, Fields, refuse_if
+from tests.acceptance.reference.recognition import Recognition
 
 
-class Prices(Accounts):
+class Prices(Recognition):
     def publish(self, version: Fields) -> None:
         """A version comes into force: from, to, prices by currency, and percents that are taken off."""
         start, end = version["from"], version["to"]

@@ -23,8 +23,10 @@ settled and due follow from the journal, and from nothing else.
 Each event below is one that this release books, and every kind of entry is among them. The examples were carried out
 to make this page: these are the lines that the journal has, in AFN, and a test holds the page to them.
 
-Revenue is booked when a charge is captured, on the day of the service. Issuing an invoice moves what is unbilled to
-what is billed, and owes the tax. Money is always received first, on whoever's behalf, and then put to invoices.
+Revenue is booked when a charge is captured, on the day of the service - or when it is billed, and deferred until then,
+where the tenant's setting `recognition_point` [says so](#a-charge-is-captured-where-revenue-is-recognised-at-issue).
+Issuing an invoice moves what is unbilled to what is billed, and owes the tax. Money is always received first, on
+whoever's behalf, and then put to invoices.
 
 Each entry counts on the day of the service, of the money or of the reversal - or, where that day is in a closed
 [posting period](periods.md), on the first day that is open. Nothing is posted into a closed one, reversals included.
@@ -102,4 +104,5 @@ def _name(account: int) -> str:
 def _about(line: Line) -> str:
     if line.payer is not None:
         return line.payer
-    return {2200: f"tax code {line.detail}", 1010: f"drawer {line.detail}"}.get(line.account, "")
+    named = {2200: f"tax code {line.detail}", 1010: f"drawer {line.detail}", 2400: f"for {line.detail}"}
+    return named.get(line.account, "")

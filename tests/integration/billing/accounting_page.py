@@ -13,6 +13,7 @@ from tests.integration.billing.accounting_book import Page, end_of
 from tests.integration.billing.accounting_cash import cash
 from tests.integration.billing.accounting_credits import credits_of_invoices
 from tests.integration.billing.accounting_payments import payments_that_are_there
+from tests.integration.billing.accounting_recognition import recognition_at_issue
 from tests.integration.billing.hospital import (
     Document,
     Hospital,
@@ -38,6 +39,7 @@ async def page_of(hospital: Hospital) -> str:
     await credits_of_invoices(page)
     await show_approvals(page)
     await cash(page)
+    await recognition_at_issue(page)
     page.parts.append(await end_of(page, account))
     return "".join(page.parts)
 
