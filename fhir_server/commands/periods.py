@@ -85,8 +85,8 @@ def reopen(
 
 def _line(period: PostingPeriod) -> str:
     by = f"  by {period.changed_by} at {period.changed_at:%Y-%m-%d %H:%M} UTC" if period.changed_at else ""
-    point = f"  revenue at {period.recognition_point}"
-    return f"{period.first_day} until {period.last_day}  {period.status}{point}{by}"
+    point = "  revenue at issue" if period.recognition_point == "issue" else ""
+    return f"{period.first_day} until {period.last_day}  {period.status}{by}{point}"
 
 
 def _run(data_dir: Path | None, tenant_id: str, work: Callable[[Database, Context], Awaitable[None]]) -> None:

@@ -107,7 +107,9 @@ class LineDocument(EntryDocument):
     ledger_account_name: str
     payer: str | None = None
     facility: str | None = None
-    detail: Annotated[str | None, Field(description="The tax code of 2200, the drawer of 1010.")] = None
+    detail: Annotated[
+        str | None, Field(description="The tax code of 2200, the drawer of 1010, the account that 2400 goes to.")
+    ] = None
     reverses: Annotated[str | None, Field(description="The entry that it takes back.")] = None
     recorded_by: str
 

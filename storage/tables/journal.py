@@ -42,8 +42,9 @@ journal_entry = sa.Table(
 )
 
 # amount_minor: debit positive, credit negative. The resources are what a balance is asked by; detail is the tax code
-# (2200) or the drawer (1010). That its entry is there and is of the same transaction, a trigger sees to. The dates are
-# those of the entry, here so that a balance as of a date is one index scan.
+# (2200), the drawer (1010), or the ledger account that deferred revenue goes to (2400). That its entry is there and is
+# of the same transaction, a trigger sees to. The dates are those of the entry, here so that a balance as of a date is
+# one index scan.
 posting = sa.Table(
     "posting",
     metadata,

@@ -69,7 +69,8 @@ async def _reduced(own: Page, account: Document) -> None:
     )
     await own.show(
         "What a price list took off is recognised",
-        "4110 -> 2400 and 4120 -> 2400 beside 2400 -> 4000: what comes to nothing on the invoice is recognised too.",
+        "4110 -> 2400 and 4120 -> 2400 beside 2400 -> 4000; of a charge that is exempt from all too, of which an"
+        " invoice books nothing else.",
         "the X-ray is billed.",
         lambda: hospital.issued(account, line_of(charge)),
     )

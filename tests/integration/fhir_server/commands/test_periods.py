@@ -32,6 +32,11 @@ def test_periods_are_listed_closed_and_reopened(fresh_database: DatabaseAccess) 
     first, second, *_ = run("periods", "list", "--tenant", "t1").stdout.splitlines()
     assert first == done.stdout.strip()
     assert second == "2026-02-01 until 2026-02-28  open"
+    set_ = run("tenants", "set", "t1", "recognition_point=issue")
+    assert set_.stdout.splitlines()[-1] == "revenue of charges from 2026-02-01 on is recognised at issue", set_.stderr
+    assert run("tenants", "show", "t1").stdout == set_.stdout
+    _, second, *_ = run("periods", "list", "--tenant", "t1").stdout.splitlines()
+    assert second == "2026-02-01 until 2026-02-28  open  revenue at issue"
     done = run("periods", "reopen", "2026-01-01", "--tenant", "t1", "--reason", "too early")
     assert done.returncode == 1
     assert done.stderr.splitlines()[-1].startswith("run: invalid-state: A closed period is never opened again")

@@ -103,3 +103,18 @@ async def test_only_who_may_close_periods_closes_them(server: Server, hospital: 
         assert (await http.get("periods")).status_code == 200
     async with rest_client(server, hospital.tenant_id, CLERK) as http:
         assert (await http.get("periods")).status_code == 403
+
+
+async def test_a_period_says_by_which_point_its_revenue_is_recognised(server: Server, hospital: Hospital) -> None:
+    async with rest_client(server, hospital.tenant_id) as http:
+        closed = body(await post(http, "periods/2026-01-01/soft-close", {}))
+        await http.patch("settings", json={"settings": {"recognition_point": "issue"}})
+        listed = body(await http.get("periods?limit=100"))["items"]
+        read = body(await http.get("periods/2026-02-01"))
+        next_one = body(await post(http, "periods/2026-02-01/soft-close", {}))
+        await post(http, "periods/2026-02-01/reopen", {"reason": "too early"})
+        await post(http, "periods/2026-01-01/reopen", {"reason": "too early"})
+        mixed = await post(http, "periods/2026-01-01/soft-close", {"last_day": "2026-02-01"})
+    assert [each["recognition_point"] for each in (closed, read, next_one)] == ["capture", "issue", "issue"]
+    assert [each["recognition_point"] for each in listed[-2:]] == ["issue", "capture"]
+    assert (mixed.status_code, problem_codes(mixed), pointers(mixed)) == (422, ["recognition-mixed"], ["/last_day"])

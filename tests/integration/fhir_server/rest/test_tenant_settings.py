@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import datetime as dt
+from zoneinfo import ZoneInfo
+
 from tests.integration.rest_client import problem_codes, rest_client
-from tests.integration.serving import Hospital, Server, body
+from tests.integration.serving import Hospital, Json, Server, body, charge_item
 
 
 async def test_settings_are_replaced_as_a_whole(server: Server, hospital: Hospital) -> None:
@@ -63,3 +66,36 @@ async def test_the_settings_of_another_tenant_stay(server: Server, hospital: Hos
         await http.put("settings", json={"settings": {}})
     async with rest_client(server, other) as http:
         assert body(await http.get("settings"))["settings"] == {"payment_terms_days": "7"}
+
+
+async def test_the_recognition_point_says_from_when_on_it_is_in_force(server: Server, hospital: Hospital) -> None:
+    account = await hospital.account()
+    today = dt.datetime.now(dt.UTC).astimezone(ZoneInfo("Asia/Kabul")).date()
+    next_month = (today.replace(day=1) + dt.timedelta(days=32)).replace(day=1)
+    async with rest_client(server, hospital.tenant_id) as http:
+        for settings, status, code in (
+            ({"recognition_point": "payment"}, 400, "setting-value"),
+            ({"recognition_points": "issue"}, 400, "unknown-setting"),
+        ):
+            answer = await http.patch("settings", json={"settings": settings})
+            assert (answer.status_code, problem_codes(answer)) == (status, [code])
+        read = body(await http.get("settings"))
+        assert (read["defaults"]["recognition_point"], read["recognition"]) == ("capture", [])
+        await post_charge(server, hospital, account, today)
+        changed = body(await http.patch("settings", json={"settings": {"recognition_point": "issue"}}))
+        assert changed["settings"] == {"recognition_point": "issue"}
+        assert changed["recognition"] == [{"first_day": next_month.isoformat(), "point": "issue"}]
+        assert body(await http.get("settings")) == changed
+        back = body(await http.put("settings", json={"settings": {}}))
+        assert [each["point"] for each in back["recognition"]] == ["issue", "capture"]
+        await post_charge(server, hospital, account, next_month)
+        refused = await http.patch("settings", json={"settings": {"recognition_point": "issue"}})
+        assert (refused.status_code, problem_codes(refused)) == (409, ["recognition-point-in-use"])
+        assert body(await http.get("settings")) == back
+
+
+async def post_charge(server: Server, hospital: Hospital, account: Json, day: dt.date) -> None:
+    document = charge_item(f"Account/{account['id']}", 10, occurrenceDateTime=day.isoformat())
+    async with server.client(server.token(hospital.tenant_id)) as client:
+        answer = await client.post("ChargeItem", json=document)
+    assert answer.status_code == 201, answer.text

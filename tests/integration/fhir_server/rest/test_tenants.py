@@ -263,3 +263,14 @@ async def test_what_an_operator_changes_is_in_the_access_log_of_the_tenant(
         ("the-operator", "POST /api/v1/billing/tenants"),
         ("the-operator", "PUT /api/v1/billing/tenants/{id}"),
     ]
+
+
+async def test_the_recognition_point_is_set_by_operators_too(server: Server, operator: httpx.AsyncClient) -> None:
+    made = await added(operator, settings={"recognition_point": "issue"})
+    async with rest_client(server, made["id"]) as http:
+        assert body(await http.get("settings"))["recognition"] == [{"first_day": "1900-01-01", "point": "issue"}]
+        assert (await operator.put(f"tenants/{made['id']}", json=sent_again(made))).status_code == 200
+        assert len(body(await http.get("settings"))["recognition"]) == 1
+        changed = await operator.put(f"tenants/{made['id']}", json=sent_again(made, settings={}))
+        assert body(changed)["defaults"]["recognition_point"] == "capture"
+        assert [each["point"] for each in body(await http.get("settings"))["recognition"]] == ["issue", "capture"]
