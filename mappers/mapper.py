@@ -75,10 +75,13 @@ class Mapper(Generic[R]):
 
         Refused with all problems at once where an amount does not fit its currency or an extension of ours is misused.
         """
+        return self.take_apart(copied(document), id=id, base_url=base_url)
+
+    def take_apart(self, document: Element, *, id: str, base_url: str) -> R:  # noqa: A002 - it is FHIR's word
+        """As `parse`, of a document that nobody needs any more: what remains of it is the residue."""
         reading = Reading(base_url)
         values: Values = {}
         rows: list[IndexRow] = []
-        document = copied(document)
         document.pop("resourceType", None)
         document.pop("id", None)
         _take_version(document)
@@ -159,9 +162,12 @@ def _put_version(document: Element, record: Resource) -> None:
         document["meta"] = meta | document.get("meta", {})
 
 
+_WITHOUT_ZONE = -len("+00:00")
+
+
 def instant(moment: datetime) -> str:
     """A moment as `meta.lastUpdated` has it: to the microsecond, in UTC."""
-    return f"{moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='microseconds')}Z"
+    return f"{moment.astimezone(UTC).isoformat(timespec='microseconds')[:_WITHOUT_ZONE]}Z"
 
 
 def _parameter(leaf: IndexLeaf | IndexRow) -> str:

@@ -204,7 +204,9 @@ async def entries_of(
     found: dict[str, dict[str, BookedEntry]] = {}
     for row in await snapshot.rows(_ENTRIES_OF, tenant_id, source_type, list(source_ids)):
         of_source = found.setdefault(row[0], {})
-        if row[1] not in of_source:
-            of_source[row[1]] = BookedEntry(row[1], row[2], row[3], row[4], row[5], row[6], row[7], [])
-        of_source[row[1]].postings.append(Posting(*row[8:]))
+        entry = of_source.get(row[1])
+        if entry is None:
+            entry = BookedEntry(row[1], row[2], row[3], row[4], row[5], row[6], row[7], [])
+            of_source[row[1]] = entry
+        entry.postings.append(Posting(*row[8:]))
     return {source_id: list(entries.values()) for source_id, entries in found.items()}

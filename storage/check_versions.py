@@ -94,7 +94,8 @@ POSITIONS_BROKEN = sql(
 
 # By keyset, for a cursor over all of them would sort their contents on disk.
 _VERSIONS = Statement(
-    "SELECT resource_type, id, version, last_updated, interaction, content, mapper_version"
+    "SELECT resource_type, id, version, last_updated, interaction, content, mapper_version,"
+    " to_char(last_updated AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')"
     " FROM billing.resource_versions WHERE tenant_id = $1 AND resource_type = $2 AND (id, version) > ($3, $4::int)"
     " AND ($5::text IS NULL OR id <= $5::text) ORDER BY id, version LIMIT $6::int"
 )
@@ -125,6 +126,8 @@ class KeptVersion(NamedTuple):
     interaction: str
     content: str | None
     mapper_version: int
+    instant: str
+    """`last_updated` as `meta.lastUpdated` has it."""
 
 
 async def types(snapshot: Snapshot, tenant_id: str) -> list[str]:

@@ -20,7 +20,7 @@ from ledger.charge_item import ChargeItem
 from ledger.invoice import Invoice, InvoiceLine, PayerShare, PriceComponent
 from ledger.payment_notice import PaymentNotice
 from ledger.payment_reconciliation import PaymentDetail, PaymentReconciliation
-from ledger.resource import DecimalMoney, IndexRow, Resource
+from ledger.resource import NO_MONEY, DecimalMoney, IndexRow, Resource
 from ledger.subscription import Subscription
 from storage import tables
 from storage.array_insert import ArrayInsert, made_of_tables, sql_type, written_columns
@@ -28,6 +28,7 @@ from storage.pipeline import Row, Statement
 from storage.tables.invoice import TOTALS
 from storage.transaction import Transaction
 
+_NO_MONEY = list(NO_MONEY)
 _INHERITED = ("id", "version", "last_updated", "source", "index", "residue")
 
 Query = tuple[Statement, Sequence[Any]]
@@ -37,7 +38,7 @@ class RecordShape:
     """How a dataclass becomes columns: DecimalMoney is three, every other field one."""
 
     def __init__(self, record_class: type, *, leave: Iterable[str] = ()) -> None:
-        self._money: list[bool] = []
+        self._money_at: list[int] = []
         self.names: list[str] = []
         self.columns: list[str] = []
         left = set(leave)
@@ -45,28 +46,27 @@ class RecordShape:
             if field.name in left:
                 continue
             is_money = field.type in ("DecimalMoney", DecimalMoney)
+            if is_money:
+                self._money_at.append(len(self.names))
             self.names.append(field.name)
-            self._money.append(is_money)
             self.columns += (
                 [f"{field.name}_minor", f"{field.name}_currency", f"{field.name}_scale"] if is_money else [field.name]
             )
-        # From the last one, so that the places of those before stay what they are.
-        self._money_at = [at for at, is_money in enumerate(self._money) if is_money][::-1]
         self._values_of = attrgetter(*self.names)
 
     def row(self, record: Any) -> list[Any]:
         values: list[Any] = list(self._values_of(record))
-        for at in self._money_at:
+        # From the last one, so that the places of those before stay what they are.
+        for at in reversed(self._money_at):
             values[at : at + 1] = values[at]
         return values
 
     def fields(self, row: Sequence[Any]) -> dict[str, Any]:
-        values: dict[str, Any] = {}
-        at = 0
-        for name, is_money in zip(self.names, self._money, strict=True):
-            values[name] = DecimalMoney(*row[at : at + 3]) if is_money else row[at]
-            at += 3 if is_money else 1
-        return values
+        values = list(row)
+        for at in self._money_at:
+            money = values[at : at + 3]
+            values[at : at + 3] = [NO_MONEY if money == _NO_MONEY else DecimalMoney(*money)]
+        return dict(zip(self.names, values, strict=True))
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,9 @@ _DAY = timedelta(days=1)
 
 def says(entry: BookedEntry, postings: Sequence[Posting], currency: str) -> bool:
     """Whether an entry has exactly these lines, in whatever order."""
-    return entry.currency == currency and Counter(entry.postings) == Counter(postings)
+    return entry.currency == currency and (
+        entry.postings == list(postings) or Counter(entry.postings) == Counter(postings)
+    )
 
 
 def standing(entries: Sequence[BookedEntry], kind: str) -> list[BookedEntry]:

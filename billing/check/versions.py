@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -12,7 +12,6 @@ from billing.check.corruption import Corruption
 from billing.check.finding import Findings, Rule
 from ledger.errors import Refusal
 from mappers.extensions import CREDIT_NOTE_NUMBER_SYSTEM, INVOICE_DUE, INVOICE_NUMBER_SYSTEM, INVOICE_SETTLED
-from mappers.mapper import instant
 from mappers.r4.json_text import canonical, decode
 from storage import check_versions
 from storage.check_rows import Head
@@ -54,6 +53,8 @@ RULES = (
 # Beside its settlement, which the ledger says, and its own legal number, which stays.
 _MAY_CHANGE = frozenset({*FREE_AFTER_ISSUE, "cancelledReason"})
 _SETTLEMENT = frozenset({INVOICE_SETTLED, INVOICE_DUE})
+_MOVING = ("meta", "status", "extension", "identifier")
+"""What a payment changes of an invoice, and what stands beside that."""
 
 
 def check_current(
@@ -92,6 +93,7 @@ class _Head(msgspec.Struct):
 
 
 _read_head = msgspec.json.Decoder(_Head).decode
+_read_elements = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
 
 class VersionWalk:
@@ -101,7 +103,8 @@ class VersionWalk:
         self._findings = findings
         self._mapper_version = mapper_version
         self._previous: KeptVersion | None = None
-        self._frozen: bytes | None = None
+        self._frozen: _Frozen | None = None
+        self._rest: dict[str, msgspec.Raw] | None = None
 
     def see(self, versions: Sequence[KeptVersion]) -> None:
         for version in versions:
@@ -109,7 +112,7 @@ class VersionWalk:
             if previous is not None and (previous.resource_type, previous.id) != (version.resource_type, version.id):
                 previous = None
             if previous is None:
-                self._frozen = None
+                self._frozen = self._rest = None
             self._check_order(version, previous)
             self._check_content(version)
             self._previous = version
@@ -140,33 +143,63 @@ class VersionWalk:
             self._add(Corruption.VERSION_CONTENT_WRONG, version, "its content cannot be read")
             return
         said = (head.resourceType, head.id, head.meta.versionId, head.meta.lastUpdated)
-        if said != (version.resource_type, version.id, str(version.version), instant(version.last_updated)):
+        if said != (version.resource_type, version.id, str(version.version), version.instant):
             message = "its content names another resource, version or moment than its key"
             self._add(Corruption.VERSION_CONTENT_WRONG, version, message)
         if version.resource_type == "Invoice" and (self._frozen or head.status in ("issued", "balanced")):
             self._check_frozen(version, content)
 
     def _check_frozen(self, version: KeptVersion, content: bytes) -> None:
+        rest, moving = _apart(content)
+        was_read = rest is not None and rest == self._rest
         try:
-            frozen = _financial(decode(content))
+            frozen = _financial(decode(moving if was_read else content))
         except Refusal as refusal:
             self._add(Corruption.VERSION_CONTENT_WRONG, version, f"its content cannot be read: {refusal}")
             return
-        if self._frozen is not None and frozen != self._frozen:
+        if self._frozen is None:
+            self._frozen = frozen
+        elif was_read:
+            frozen = frozen._replace(whole=self._frozen.whole)
+        if frozen != self._frozen:
             message = "it says something else than when the invoice was issued"
             self._add(Corruption.ISSUED_INVOICE_CHANGED, version, message)
-        self._frozen = self._frozen or frozen
+        else:
+            self._rest = rest
 
     def _add(self, code: Corruption, version: KeptVersion, message: str) -> None:
         self._findings.add(code, f"{version.resource_type}/{version.id}/_history/{version.version}", message)
 
 
-def _financial(document: dict[str, Any]) -> bytes:
-    """What of an issued invoice never changes."""
-    kept = {name: value for name, value in document.items() if name.lstrip("_") not in _MAY_CHANGE}
-    extensions = [item for item in kept.pop("extension", ()) if item.get("url") not in _SETTLEMENT]
+class _Frozen(NamedTuple):
+    """What of an issued invoice never changes: whole elements, and the extensions and numbers among others."""
+
+    whole: bytes
+    parts: bytes
+
+
+def _financial(document: dict[str, Any]) -> _Frozen:
+    whole = {name: value for name, value in document.items() if name.lstrip("_") not in _MAY_CHANGE}
+    extensions = [item for item in whole.pop("extension", ()) if item.get("url") not in _SETTLEMENT]
     identifiers = [(str(item.get("system")), str(item.get("value"))) for item in document.get("identifier", ())]
     numbers = sorted(
         pair for pair in identifiers if pair[0].startswith((INVOICE_NUMBER_SYSTEM, CREDIT_NOTE_NUMBER_SYSTEM))
     )
-    return canonical(kept | {"extension": extensions, "identifier": numbers})
+    return _Frozen(canonical(whole), canonical({"extension": extensions, "identifier": numbers}))
+
+
+def _apart(content: bytes) -> tuple[dict[str, msgspec.Raw] | None, bytes]:
+    """The elements that settling leaves alone as they are written, and a document of the others.
+
+    Whoever finds the former in a version that was read need read the latter only. None where an element may be there
+    twice, or is not written as a version is.
+    """
+    elements = _read_elements(content)
+    if _joined(elements) != content:
+        return None, content
+    moving = {name: elements.pop(name) for name in _MOVING if name in elements}
+    return elements, _joined(moving)
+
+
+def _joined(elements: Mapping[str, msgspec.Raw]) -> bytes:
+    return b"{%b}" % b",".join([b'"%b":%b' % (name.encode(), value) for name, value in elements.items()])

@@ -56,6 +56,14 @@ def decode(body: bytes) -> dict[str, Any]:
     return value
 
 
+def decode_encoded(content: bytes) -> dict[str, Any]:
+    """As `decode`, of the very bytes that `encode` gives, in which no key is there twice."""
+    value = _read(_decoder, content)
+    _check_depth(content, value)
+    _check_integers_and_characters(content, value)
+    return value
+
+
 def decode_own(content: bytes) -> dict[str, Any]:
     """As `decode`, of what this server wrote itself: nothing is checked, and a Bundle may be deeper than a resource."""
     return _decoder.decode(content)

@@ -519,6 +519,20 @@ VERSIONS = [
         "issued-invoice-changed",
     ),
     Planted(
+        "a changed version: a key is there twice in a note of an issued invoice",
+        """UPDATE billing.resource_versions SET content = replace(content, '"lineItem":[', """
+        """'"note":[{"text":"a","text":"b"}],"lineItem":[') WHERE tenant_id = %(tenant)s AND id = %(invoice)s"""
+        f" AND version = {_NEWEST} - 1",
+        "version-content-wrong",
+    ),
+    Planted(
+        "a changed version: another order of an invoice that was issued",
+        """UPDATE billing.resource_versions SET content = regexp_replace(content, '("totalNet":[{][^}]*[}]),"""
+        """("totalGross":[{][^}]*[}])', '\\2,\\1') WHERE tenant_id = %(tenant)s AND id = %(invoice)s"""
+        f" AND version = {_NEWEST}",
+        "rendering-differs",
+    ),
+    Planted(
         "a changed version: it says that it is another",
         """UPDATE billing.resource_versions SET content = replace(content, '"versionId":"1"', '"versionId":"7"')"""
         " WHERE tenant_id = %(tenant)s AND id = %(invoice)s AND version = 1",

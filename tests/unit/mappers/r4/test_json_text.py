@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ledger.errors import Category, Refusal
-from mappers.r4.json_text import DEPTH_MAX, canonical, decode, encode
+from mappers.r4.json_text import DEPTH_MAX, canonical, decode, decode_encoded, encode
 
 TEXT = st.text(
     st.characters(exclude_categories=["Cs", "Cc"], exclude_characters="\ufffe\uffff") | st.sampled_from('\t\n\r"\\/')
@@ -39,6 +39,18 @@ def test_what_is_encoded_decodes_to_the_same(value: dict[str, Any]) -> None:
 
     assert again == value
     assert encode(again) == encode(value)
+
+
+@given(OBJECTS)
+def test_what_is_encoded_here_is_read_as_what_comes_from_others(value: dict[str, Any]) -> None:
+    assert encode(decode_encoded(encode(value))) == encode(decode(encode(value)))
+
+
+@pytest.mark.parametrize("value", [{"a": "\x00"}, {"a": 10**41}, {"a": json.loads("[" * 70 + "]" * 70)}])
+def test_what_is_encoded_here_is_refused_for_the_same_but_repeated_keys(value: dict[str, Any]) -> None:
+    for read in (decode, decode_encoded):
+        with pytest.raises(Refusal):
+            read(json.dumps(value).encode())
 
 
 @given(OBJECTS)
