@@ -94,11 +94,6 @@ def http_date(moment: datetime) -> bytes:
     return format_datetime(moment.astimezone(UTC), usegmt=True).encode()
 
 
-def instant(moment: datetime) -> str:
-    """A FHIR instant in UTC, to the microsecond, as `meta.lastUpdated` has it."""
-    return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
-
-
 @lru_cache(maxsize=64)
 def status_line(status: int) -> str:
     """`201 Created`, as `Bundle.entry.response.status` has it."""

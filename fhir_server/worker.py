@@ -6,17 +6,22 @@ The settings hold passwords, which is why they come neither as arguments nor as 
 
 from __future__ import annotations
 
+import gc
 import signal
 import socket
 import sys
 from functools import partial
 
 import uvicorn
+from fastapi import FastAPI
 
 from fhir_server import log
 from fhir_server.app import create_app
 from fhir_server.settings import Settings
 from storage.postgres_launcher import die_with_parent
+
+_OBJECTS_BETWEEN_SEARCHES = 50_000
+"""Objects that are there more than at the last search; Python's own 700 are fewer than one Bundle decodes to."""
 
 
 def main() -> None:
@@ -28,7 +33,7 @@ def main() -> None:
     settings = Settings.model_validate_json(text)
     log.configure(settings)
     config = uvicorn.Config(
-        partial(create_app, settings),
+        partial(_application, settings),
         factory=True,
         loop="uvloop",
         http="httptools",
@@ -45,6 +50,19 @@ def main() -> None:
         timeout_graceful_shutdown=settings.graceful_stop_seconds,
     )
     uvicorn.Server(config).run(sockets=[socket.socket(fileno=listening)])
+
+
+def _application(settings: Settings) -> FastAPI:
+    """The application, and Python's search for garbage in rings made rare: it took a seventh of a large Bundle's time.
+
+    What a request leaves behind is almost all freed by counting references. What stays as long as the process lives
+    need not be looked through each time either.
+    """
+    app = create_app(settings)
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(_OBJECTS_BETWEEN_SEARCHES)
+    return app
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache
 from typing import NamedTuple
 
 from ledger.charge_item import ChargeItem
@@ -127,6 +128,7 @@ def service_date_of(charge: ChargeItem, timezone: str) -> date | None:
     return None if written is None else date_of(written, timezone, "ChargeItem.occurrence")
 
 
+@lru_cache(maxsize=1024)
 def facility_of(organization: str | None) -> str | None:
     """The id of a facility in the reference to its Organization, wherever that lives; None where there is no id."""
     found = _ORGANIZATION.fullmatch(organization or "")

@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import MISSING, fields
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, lru_cache
 from operator import attrgetter
 from types import SimpleNamespace
 from typing import Any, Generic, NamedTuple, TypeVar
@@ -165,8 +165,9 @@ def _put_version(document: Element, record: Resource) -> None:
 _WITHOUT_ZONE = -len("+00:00")
 
 
+@lru_cache(maxsize=1024)
 def instant(moment: datetime) -> str:
-    """A moment as `meta.lastUpdated` has it: to the microsecond, in UTC."""
+    """A moment as `meta.lastUpdated` has it: to the microsecond, in UTC. It is asked for again by who answers."""
     return f"{moment.astimezone(UTC).isoformat(timespec='microseconds')[:_WITHOUT_ZONE]}Z"
 
 

@@ -13,6 +13,7 @@ from collections.abc import Callable, Generator, Sequence
 from contextlib import suppress
 from datetime import date, datetime
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any, LiteralString, NoReturn
 from uuid import UUID
 
@@ -82,7 +83,7 @@ def _array(values: Sequence[Any]) -> bytes:
         case sorts if sorts == _ALL_INTEGERS:
             return f"{{{','.join(map(str, values))}}}".encode()
         case sorts if sorts in (_ALL_DAYS, _ALL_MOMENTS):
-            return f"{{{','.join([value.isoformat() for value in values])}}}".encode()
+            return b"{" + b",".join([_moment(value) for value in values]) + b"}"
     return b"{" + b",".join(map(_element, values)) + b"}"
 
 
@@ -97,14 +98,25 @@ def _element(value: Any) -> bytes:
     return b'"' + text + b'"'
 
 
+@lru_cache(maxsize=4096)
+def _moment(value: datetime) -> bytes:
+    """As PostgreSQL reads it, within an array too. A moment goes to several tables, and is not quickly written."""
+    return value.isoformat().encode()
+
+
+@lru_cache(maxsize=4096)
+def _day(value: date) -> bytes:
+    return value.isoformat().encode()
+
+
 _TEXT_OF: dict[type, Callable[[Any], bytes]] = {
     str: str.encode,
     bytes: bytes,
     int: lambda value: b"%d" % value,
     bool: lambda value: b"t" if value else b"f",
     Decimal: lambda value: str(value).encode(),
-    date: lambda value: value.isoformat().encode(),
-    datetime: lambda value: value.isoformat().encode(),
+    date: _day,
+    datetime: _moment,
     UUID: lambda value: str(value).encode(),
     list: _array,
     tuple: _array,

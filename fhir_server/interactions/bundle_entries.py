@@ -13,10 +13,11 @@ from fhir_server.interactions.patch_document import of_entry
 from fhir_server.media_types import Preferences, ReturnPreference
 from fhir_server.outcomes import outcome_of, status_of, success_outcome
 from fhir_server.preconditions import NO_CONDITIONS, Conditions, conditions_of
-from fhir_server.responses import Answer, instant, json_object, json_string, status_line
+from fhir_server.responses import Answer, json_object, json_string, status_line
 from fhir_server.route import Route, RouteTable
 from ledger.errors import Category, Refusal, invalid, refuse
 from mappers.literal_references import LiteralReference, literal_references
+from mappers.mapper import instant
 
 _CONDITIONS = frozenset({"ifMatch", "ifNoneMatch", "ifModifiedSince", "ifNoneExist"})
 

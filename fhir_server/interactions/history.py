@@ -12,9 +12,10 @@ from http import HTTPStatus
 
 from fhir_server.fhir_request import FhirRequest, Query, Reading, refuse_rest, take
 from fhir_server.interactions.search_cursor import Cursor, Cursors
-from fhir_server.responses import Answer, bundle, instant, json_object, json_string, status_line
+from fhir_server.responses import Answer, bundle, json_object, json_string, status_line
 from fhir_server.settings import Settings
 from ledger.errors import invalid, not_found
+from mappers.mapper import instant
 from mappers.search_dates import Interval, read_interval
 from mappers.search_query import encode_query
 from storage.history import HistoryEntry, HistoryPage, HistoryWanted, Position, read_history

@@ -10,13 +10,14 @@ from typing import Any
 from fhir_server.fhir_request import FhirRequest
 from fhir_server.operation_declaration import Operation, Parameter
 from fhir_server.operations.parameters import parameters, read_parameters
-from fhir_server.responses import Answer, instant
+from fhir_server.responses import Answer
 from fhir_server.service import Service
 from fhir_server.subscription_access import require_audible
 from fhir_server.websocket_address import websocket_url
 from fhir_server.websocket_token import LIFETIME_SECONDS, Binding, BindingTokens
 from ledger.errors import Refusal, not_found, rule_broken
 from mappers.extensions import BACKPORT
+from mappers.mapper import instant
 from mappers.r4.json_text import encode
 from storage import subscription_overview
 

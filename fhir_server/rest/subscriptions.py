@@ -7,12 +7,13 @@ from typing import Annotated
 
 from pydantic import Field
 
-from fhir_server.responses import Answer, instant
+from fhir_server.responses import Answer
 from fhir_server.rest.answers import answer_of
 from fhir_server.rest.documents import Document, PageFilter, example_config
 from fhir_server.rest.pages import anchor_of, page_of, size_of
 from fhir_server.rest.request import Reading, RestRequest
 from fhir_server.rest.route import RestRoute
+from mappers.mapper import instant
 from storage import subscription_overview
 from storage.subscription_overview import SubscriptionState
 from storage.transaction import Reader
