@@ -60,7 +60,8 @@ async def create_resource(
     hash_of_content = content_hash(document) if keys else ""
     record = mapper_for(resource_type).parse(document, id=resource_id or new_id(), base_url=context.base_url)
     refuse_on_creation(record)
-    if isinstance(record, ChargeItem):
+    if isinstance(record, ChargeItem) and not tx.holds_locks:
+        # So that it travels with the lock. A Bundle has locked and asked for all of its charges.
         ask_prices(tx, context, [record])
         ask_codes(tx, context, [record])
     await account_balances.lock(

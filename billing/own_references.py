@@ -72,7 +72,9 @@ async def refuse_missing(tx: Transaction, references: Sequence[OwnReference]) ->
         known = await resource_ids_known.known(tx, {(item.resource_type, item.id) for item in unknown})
         missing = [item for item in unknown if (item.resource_type, item.id) not in known]
     problems = [_missing(item, f"{item.resource_type}/{item.id}") for item in missing]
-    problems += await _without_version(tx, [item for item in references if item.version and item not in missing])
+    versioned = [item for item in references if item.version and item not in missing]
+    if versioned:
+        problems += await _without_version(tx, versioned)
     if problems:
         raise Refusal(problems)
 

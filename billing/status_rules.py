@@ -6,6 +6,7 @@ DELETE at `DELETED`; each alone or as an entry of a transaction, which is refuse
 
 from __future__ import annotations
 
+from functools import cache
 from typing import NamedTuple
 
 from ledger.errors import Category, Refusal, refuse
@@ -41,6 +42,7 @@ class StatusRule(NamedTuple):
     refusal: StatusRefusal | None = None
 
 
+@cache
 def rule_for(resource_type: str, before: str, sent: str) -> StatusRule:
     return next(rule for rule in STATUS_RULES[resource_type] if before in rule.before and sent in rule.sent)
 

@@ -54,7 +54,8 @@ def ask_codes_of_documents(tx: Transaction, context: Context, documents: Iterabl
 
 async def refuse_unknown_codes(tx: Transaction, context: Context, charge: ChargeItem, day: date) -> None:
     """Refuse a charge for what is not known on the day of the service."""
-    await _refuse_unknown(tx, context, _placed(charge), day)
+    if context.tenant.setting("code_validation") != OFF:
+        await _refuse_unknown(tx, context, _placed(charge), day)
 
 
 async def refuse_unknown_line_codes(tx: Transaction, context: Context, invoice: Invoice, day: date) -> None:

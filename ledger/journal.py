@@ -57,8 +57,9 @@ class JournalEntry:
     reason: str | None = None
 
     def __post_init__(self) -> None:
-        assert sum(posting.amount_minor for posting in self.postings) == 0, self
-        assert all(posting.amount_minor for posting in self.postings), self
+        amounts = [posting.amount_minor for posting in self.postings]
+        assert sum(amounts) == 0, self
+        assert all(amounts), self
 
 
 def refuse_slips(entry: JournalEntry) -> None:

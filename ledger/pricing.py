@@ -99,7 +99,8 @@ class Pricing:
 
     @property
     def amount(self) -> Money:
-        return self.base + self.surcharge - self.discount - self.exemption
+        added, taken_off = self.surcharge.minor_units, self.discount.minor_units + self.exemption.minor_units
+        return Money(self.base.currency, self.base.minor_units + added - taken_off)
 
 
 def no_rates(category: str) -> TaxRate | None:  # noqa: ARG001 - it is a RateOf
