@@ -36,6 +36,8 @@ async def lock_for(tx: Transaction, context: Context, resources: Sequence[Touche
         if each.id is not None and each.resource_type in ids:
             ids[each.resource_type].add(each.id)
         for item in each.references:
-            ids[item.resource_type].add(item.id)
+            # Of what is yet to be made, nothing is there to be read; its own document says its accounts.
+            if item.resource_type == "Account" or (item.resource_type, item.id) not in tx.to_create:
+                ids[item.resource_type].add(item.id)
     accounts = ids.pop("Account")
     await account_balances.lock(tx, accounts.union(*(await account_lookups.accounts_named_by(tx, ids)).values()))

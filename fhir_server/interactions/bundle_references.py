@@ -31,16 +31,14 @@ def replace_references(value: Any, replacements: Mapping[str, str]) -> None:
                 value[position] = replacements[item]
         return
     for name, item in value.items():
-        if isinstance(item, dict):
-            replace_references(item, replacements)
-        elif isinstance(item, list):
-            if name in _uri_names() or not _is_list_of_text(item):
-                replace_references(item, replacements)
-        elif isinstance(item, str):
+        sort = type(item)
+        if sort is str:
             if name == "div":
                 value[name] = _with_links(item, replacements)
             elif item in replacements and (name == "reference" or name in _uri_names()):
                 value[name] = replacements[item]
+        elif sort is dict or (sort is list and item and (type(item[0]) is not str or name in _uri_names())):
+            replace_references(item, replacements)
 
 
 def conditional_references(literals: Iterable[LiteralReference]) -> Iterator[LiteralReference]:
@@ -60,10 +58,6 @@ def refuse_temporary(literals: Iterable[LiteralReference], full_urls: Container[
     ]
     if problems:
         raise Refusal(problems)
-
-
-def _is_list_of_text(items: list[Any]) -> bool:
-    return bool(items) and isinstance(items[0], str)
 
 
 def _with_links(narrative: str, replacements: Mapping[str, str]) -> str:

@@ -161,16 +161,16 @@ async def _carry_out(tx: Transaction, request: FhirRequest, plan: _Plan) -> Answ
     if problems := _repeated([entry for entry in plan.entries if entry.request.id]):
         raise Refusal(problems)
     await _replace_known_keys(tx, request, plan)
+    # Entries may refer to one another in a ring.
+    tx.to_create |= {
+        identity_of(entry)
+        for entry in plan.entries
+        if entry.request.assigned_id is not None and not entry.request.id and entry.index not in existing
+    }
     await lock_for(tx, request.context, [_touched(entry) for entry in plan.entries if _locks(entry, existing)])
     await refuse_changed_matches(tx, plan.entries)
     answers = [b""] * len(plan.entries)
     ordered = in_order(plan.entries)
-    # Entries may refer to one another in a ring.
-    tx.to_create |= {
-        identity_of(entry)
-        for entry in ordered
-        if entry.request.assigned_id is not None and not entry.request.id and entry.index not in existing
-    }
     for position, entry in enumerate(ordered):
         try:
             answer = await _answer(tx, entry, plan, existing)

@@ -50,6 +50,7 @@ def test_references_uris_and_links_are_replaced(before: dict[str, Any], after: d
         {"account": {"display": TEMPORARY}},
         {"account": {"reference": TEMPORARY + "0"}},
         {"text": {"div": f"<div>{TEMPORARY}</div>"}},
+        {"account": [], "extension": [[], {}]},
     ],
 )
 def test_what_is_no_reference_stays(document: dict[str, Any]) -> None:
