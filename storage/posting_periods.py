@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date, datetime
 from functools import partial
+from operator import itemgetter
 from typing import NamedTuple
 
 from ledger.chart import LedgerAccount
@@ -29,13 +30,13 @@ _INSERT_RECOGNITION = ArrayInsert(recognition_change, 962)
 # The guard in the database (migration 0019) takes the same lock.
 _SHARE = Statement("SELECT pg_advisory_xact_lock_shared(hashtextextended('posting period ' || $1, 0))")
 _LOCK = Statement("SELECT pg_advisory_xact_lock(hashtextextended('posting period ' || $1, 0))")
-# A statement of its own, because it sees what was committed while the lock was waited for.
-# The days that are closed, without a point; then the changes of the recognition point.
+# A statement of its own, because it sees what was committed while the lock was waited for. The days that are closed are
+# number 0; the changes of the recognition point come in any order, because no posting is to pay for sorting them.
 _DAYS = Statement(
-    "(SELECT 0 AS place, c.closed_through, c.soft_closed_through, c.changed_at, NULL AS point"
+    "(SELECT 0, c.closed_through, c.soft_closed_through, c.changed_at, NULL"
     " FROM billing.posting_period_change AS c WHERE c.tenant_id = $1 ORDER BY c.number DESC LIMIT 1)"
     " UNION ALL SELECT r.number, r.first_day, NULL, r.changed_at, r.point"
-    " FROM billing.recognition_change AS r WHERE r.tenant_id = $1 ORDER BY place"
+    " FROM billing.recognition_change AS r WHERE r.tenant_id = $1"
 )
 _RECOGNITION = Statement(
     "SELECT first_day, point, changed_at FROM billing.recognition_change WHERE tenant_id = $1 ORDER BY number"
@@ -84,8 +85,8 @@ def hold(tx: Transaction) -> None:
 def _see(tx: Transaction, rows: Sequence[Row]) -> None:
     tx.posting_days = PostingDays()
     changes = []
-    for _, day, soft_closed_through, changed_at, point in rows:
-        if point is None:
+    for number, day, soft_closed_through, changed_at, point in sorted(rows, key=itemgetter(0)):
+        if number == 0:
             tx.posting_days = PostingDays(day, soft_closed_through)
         else:
             changes.append(RecognitionChange(day, point))

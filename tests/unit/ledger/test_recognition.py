@@ -61,6 +61,8 @@ def test_a_change_is_in_force_from_its_day_on() -> None:
     days = [DAY - ONE, DAY, date(2026, 5, 31), date(2026, 6, 1)]
     assert [point_on(changes, day) for day in days] == [CAPTURE, ISSUE, ISSUE, CAPTURE]
     assert turning_days(changes) == [DAY, date(2026, 6, 1)]
+    for_a_day = [RecognitionChange(DAY, ISSUE), RecognitionChange(DAY + ONE, CAPTURE)]
+    assert turning_days(for_a_day) == [DAY, DAY + ONE]
 
 
 def test_a_later_change_goes_before_an_earlier_one_that_begins_with_it_or_behind_it() -> None:
