@@ -13,7 +13,7 @@ _NOT_REVERSED = (
 # charge, currency, what is deferred of it, what should be: what its standing capture deferred, until it is billed
 DEFERRED_DIFFERS = sql(
     "WITH d AS (SELECT p.charge_item_id, p.currency, p.amount_minor, e.kind = 'charge-captured'"
-    f" AND e.reverses_entry_id IS NULL AND{_NOT_REVERSED} AS is_of_capture FROM billing.posting AS p"
+    f" AND{_NOT_REVERSED} AS is_of_capture FROM billing.posting AS p"
     " JOIN billing.journal_entry AS e ON e.tenant_id = p.tenant_id AND e.entry_id = p.entry_id"
     " WHERE p.tenant_id = $1 AND p.ledger_account = 2400), s AS (SELECT d.charge_item_id, d.currency,"
     " -sum(d.amount_minor) AS deferred, -coalesce(sum(d.amount_minor) FILTER (WHERE d.is_of_capture), 0) AS captured"
@@ -33,8 +33,8 @@ RECOGNISED_FOR_OTHER = sql(
     " LEFT JOIN billing.journal_entry AS c ON c.tenant_id = e.tenant_id AND c.source_type = 'ChargeItem'"
     " AND c.source_id = e.source_id AND c.kind = 'charge-captured' AND NOT EXISTS (SELECT FROM billing.journal_entry"
     " AS v WHERE v.tenant_id = c.tenant_id AND v.reverses_entry_id = c.entry_id)"
-    " WHERE e.tenant_id = $1 AND e.kind = 'revenue-recognised' AND e.reverses_entry_id IS NULL"
-    f" AND{_NOT_REVERSED} AND (h.invoice_id IS DISTINCT FROM p.invoice_id"
+    f" WHERE e.tenant_id = $1 AND e.kind = 'revenue-recognised' AND{_NOT_REVERSED}"
+    " AND (h.invoice_id IS DISTINCT FROM p.invoice_id"
     f" OR e.effective_at <> greatest(coalesce(i.effective_at, e.effective_at), c.effective_at)) ORDER BY 1, 2{LIMIT}"
 )
 

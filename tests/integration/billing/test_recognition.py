@@ -325,6 +325,20 @@ async def test_no_period_is_closed_that_has_both(hospital: Hospital) -> None:
     assert read.period.recognition_point == "issue"
 
 
+async def test_a_period_that_is_open_again_may_have_both_until_it_is_closed(hospital: Hospital) -> None:
+    account, today = await hospital.account(), await hospital.today()
+    first_day = today - 40 * ONE
+    await hospital.charge(account, "100", occurrenceDateTime=first_day.isoformat())
+    await soft_closed(hospital, first_day, today - 2 * ONE)
+    await reopened(hospital, first_day)
+    await set_point(hospital, "issue")
+    turn = (first_day.replace(day=28) + 4 * ONE).replace(day=1)
+    assert await points(hospital) == [(turn, "issue")]
+    await hospital.charge(account, "7", occurrenceDateTime=turn.isoformat())
+    await hospital.charge(account, "3", occurrenceDateTime=(turn - ONE).isoformat())
+    assert await sums(hospital) == (700, 10300)
+
+
 async def test_a_change_that_was_taken_back_keeps_no_period_from_closing(hospital: Hospital) -> None:
     today = await hospital.today()
     first_day = today - 40 * ONE

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import LiteralString
 from zoneinfo import ZoneInfo
 
@@ -24,9 +25,9 @@ async def deferring_books(books_database: DatabaseAccess) -> AsyncIterator[Books
         await change_tenant(books.app, books.tenant_id, settings={"recognition_point": "issue"})
         known = books.known
         on = known["account"] = (await books.create(account())).id
-        known["charge"], known["billed"], known["other_billed"], known["freed"], known["aborted"] = [
-            (await books.create(charge(on, amount))).id for amount in ("20", "30", "40", "50", "60")
-        ]
+        for name in ("charge", "billed", "other_billed", "freed", "aborted", "corrected", "run_off"):
+            known[name] = (await books.create(charge(on, "20"))).id
+        await books.change("ChargeItem", known["corrected"], priceOverride={"value": Decimal(25), "currency": "AFN"})
         for name in ("billed", "other_billed", "freed"):
             known[f"invoice_of_{name}"] = (
                 await books.create(invoice(on, line(known[name]), status="issued", date="2026-02-03"))
@@ -40,7 +41,8 @@ async def deferring_books(books_database: DatabaseAccess) -> AsyncIterator[Books
         # It counts on the first open day, as what is of a closed period does.
         known["late"] = (await books.create(charge(on, "70"))).id
         known["billed_late"] = (await books.create(charge(on, "80"))).id
-        await books.create(invoice(on, line(known["billed_late"]), status="issued"))
+        # One invoice has charges of both points.
+        await books.create(invoice(on, line(known["billed_late"]), line(known["run_off"]), status="issued"))
         yield books
 
 
@@ -161,7 +163,18 @@ RECOGNITION = [
         "recognition-change-broken recognition-point-wrong",
     ),
     Planted(
-        "a change of the point that changes nothing",
+        "a gap in the changes of the point",
+        "UPDATE billing.recognition_change SET number = 3 WHERE tenant_id = %(tenant)s AND number = 2",
+        "recognition-change-broken",
+    ),
+    Planted(
+        "a change of the point to what it was already",
+        "INSERT INTO billing.recognition_change SELECT tenant_id, 3, first_day, point, changed_at + interval '1 hour',"
+        " changed_by FROM billing.recognition_change WHERE tenant_id = %(tenant)s AND number = 2",
+        "recognition-change-broken",
+    ),
+    Planted(
+        "a change of the point to another one than was meant",
         "UPDATE billing.recognition_change SET point = 'issue' WHERE tenant_id = %(tenant)s AND number = 2",
         "recognition-change-broken recognition-point-wrong",
     ),
