@@ -27,8 +27,8 @@ from storage.check_tenants import RegisteredTenant
 
 log = logging.getLogger(__name__)
 
-STEPS_OF_PROCESS = 50_000
-"""So much is done about as soon as another process has started."""
+STEPS_OF_PROCESS = 200_000
+"""So much is done in the time that two processes take to start."""
 
 MOST_UNASKED = 8
 _LONGEST_LINE = 2**26

@@ -26,7 +26,11 @@ class ContentHash:
         for row in rows:
             # As netstrings (https://cr.yp.to/proto/netstrings.txt): what ends where is in the bytes themselves.
             parts += [f"{len(kind)}:{kind}", *("-" if each is None else f"{len(each)}:{each}" for each in row), ";"]
-        self._hash.update("".join(parts).encode())
+        self.add_written("".join(parts))
+
+    def add_written(self, rows: str) -> None:
+        """Rows that are written as `add` writes them."""
+        self._hash.update(rows.encode())
 
     def hexdigest(self) -> str:
         return self._hash.hexdigest()

@@ -31,7 +31,7 @@ from billing.check import (
 )
 from billing.check.finding import Findings, Rule, apply
 from billing.check.progress import Progress
-from billing.check.resources import check_resources
+from billing.check.resources import STEPS_OF_VERSION, check_resources
 from billing.check.seals import SealProof
 from storage import check_rows, check_versions, journal_blocks
 from storage.check_journal import Counts
@@ -60,8 +60,8 @@ _RULES = (
     *recognition.RULES,
 )
 
-POSTINGS_OF_STEP = 1000
-"""A rule that PostgreSQL tries on so many postings takes about as long as a version that is read here."""
+POSTINGS_OF_STEP = 75
+"""A rule that PostgreSQL tries on so many postings takes about as long as an entry or version that is sealed."""
 
 RESOURCES_OF_PART = 3_000
 BLOCKS_OF_PART = 20
@@ -119,7 +119,7 @@ async def parts_of(snapshot: Snapshot, tenant: RegisteredTenant, counts: Counts)
 def steps_of(parts: Iterable[Part], counts: Counts) -> int:
     """How many steps `check_part` will tell of in all, if nothing is amiss."""
     of_rules = sum(part.steps for part in parts if isinstance(part, RulePart))
-    return of_rules + counts.sealed + counts.versions + counts.resources
+    return of_rules + counts.sealed + STEPS_OF_VERSION * (counts.versions + counts.resources)
 
 
 async def check_part(

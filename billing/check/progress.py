@@ -11,7 +11,7 @@ from storage.check_journal import Counts
 class Progress:
     """Told of each tenant as it is begun, as it goes on and as it is done. This one keeps it to itself.
 
-    A step is about as much work as a version to be read, whatever is looked at.
+    A step is about as much work, whatever is looked at: some hundredths of a millisecond.
     """
 
     def begin(self, tenant_id: str, counts: Counts, steps: int) -> None:

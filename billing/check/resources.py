@@ -33,6 +33,9 @@ from storage.check_snapshot import Snapshot
 from storage.check_tenants import RegisteredTenant
 from storage.check_versions import KeptVersion, versions
 
+STEPS_OF_VERSION = 4
+"""To read a version, or to render a resource, takes as long as so many entries or versions that are sealed."""
+
 
 async def check_resources(
     snapshot: Snapshot,
@@ -53,7 +56,7 @@ async def check_resources(
         newest = await _check_versions(snapshot, findings, tenant.id, resource_type, seen, walk, of_id, progress)
         if heads:
             await _check_current(snapshot, findings, tenant, resource_type, of_id, newest)
-            progress.advance(len(heads))
+            progress.advance(STEPS_OF_VERSION * len(heads))
         if is_last:
             return
         stretch = Stretch(heads[-1].id, stretch.through)
@@ -82,7 +85,7 @@ async def _check_versions(
                 newest[version.id] = version
             else:
                 gone = version
-        progress.advance(len(batch))
+        progress.advance(STEPS_OF_VERSION * len(batch))
     if gone is not None:
         check_current(findings, resource_type, gone.id, None, gone)
     return newest
