@@ -119,22 +119,18 @@ async def _check_tenant(
     steps = steps_of(parts, counts)
     progress.begin(tenant.id, counts, steps)
     helping = await helpers.checkers(exported, steps) if helpers is not None and exported is not None else ()
-    found = await _check_parts(tenant, parts, progress, helping or [alone])
-    findings = Findings(tenant.id)
-    for each in found:
-        for finding in each:
-            findings.add(finding.code, finding.place, finding.message)
+    findings = await _check_parts(tenant, parts, progress, helping or [alone])
     progress.end(tenant.id, counts, findings.listed)
     return findings.listed
 
 
 async def _check_parts(
     tenant: RegisteredTenant, parts: Sequence[Part], progress: Progress, checkers: Sequence[Checker]
-) -> list[Sequence[Finding]]:
-    """What was found in each part. Whoever has done one takes the next; a failure of any ends all."""
-    found: dict[int, Sequence[Finding]] = {}
+) -> Findings:
+    """What was found in all parts. Whoever has done one takes the next; a failure of any ends all."""
+    gathered = _Gathered(tenant.id)
     waiting = iter(enumerate(parts))
-    workers = [asyncio.ensure_future(_work(checker, tenant, waiting, found, progress)) for checker in checkers]
+    workers = [asyncio.ensure_future(_work(checker, tenant, waiting, gathered, progress)) for checker in checkers]
     try:
         for worker in asyncio.as_completed(workers):
             await worker
@@ -142,16 +138,34 @@ async def _check_parts(
         for each in workers:
             each.cancel()
         await asyncio.gather(*workers, return_exceptions=True)
-    # A part that nobody checked is no part without findings: a KeyError here.
-    return [found[number] for number in range(len(parts))]
+    if gathered.parts != len(parts):
+        raise AssertionError(f"{gathered.parts} of {len(parts)} parts of {tenant.id} were checked")
+    return gathered.findings
 
 
 async def _work(
     checker: Checker,
     tenant: RegisteredTenant,
     waiting: Iterator[tuple[int, Part]],
-    found: dict[int, Sequence[Finding]],
+    gathered: _Gathered,
     progress: Progress,
 ) -> None:
     for number, part in waiting:
-        found[number] = await checker.check(tenant, part, progress)
+        gathered.take(number, await checker.check(tenant, part, progress))
+
+
+class _Gathered:
+    """The findings of a tenant in the order of its parts, whoever is done first: so many of a sort, and no more."""
+
+    def __init__(self, tenant_id: str) -> None:
+        self.findings = Findings(tenant_id)
+        self.parts = 0
+        """So many are in `findings`, without a gap."""
+        self._early: dict[int, Sequence[Finding]] = {}
+
+    def take(self, number: int, found: Sequence[Finding]) -> None:
+        self._early[number] = found
+        while self.parts in self._early:
+            for finding in self._early.pop(self.parts):
+                self.findings.add(finding.code, finding.place, finding.message)
+            self.parts += 1

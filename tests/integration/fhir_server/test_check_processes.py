@@ -63,7 +63,11 @@ class Heard(Progress):
 
 
 def spoilt(books: Books) -> None:
-    """Something of every sort of part: a rule, a price of a line, a rendering, a version, a resource that is gone."""
+    """Something of every sort of part, and more of one sort than are listed."""
+    books.spoil(
+        "INSERT INTO billing.outbox (tenant_id, resource_type, id, version, events, recorded_at)"
+        " SELECT %(tenant)s, 'Account', n::text, 1, '{}', now() FROM generate_series(1, 150) AS n"
+    )
     books.spoil("DELETE FROM billing.outbox WHERE tenant_id = %(tenant)s AND id = %(draft)s")
     books.spoil("UPDATE billing.charge_item SET subject = 'Patient/x' WHERE tenant_id = %(tenant)s AND id = %(charge)s")
     books.spoil("DELETE FROM billing.invoice WHERE tenant_id = %(tenant)s AND id = %(draft)s")
