@@ -12,7 +12,7 @@ from functools import partial
 from typing import NamedTuple
 
 from ledger.price_list import Coding, Price, PriceRule
-from ledger.pricing import PriceBook, PricedList, Pricing
+from ledger.pricing import ListKey, PriceBook, PricedList, Pricing
 from ledger.tax_rule import TaxRule
 from ledger.tenant import NATIONAL
 from storage import advisory_locks
@@ -122,18 +122,21 @@ def _ask(tx: Transaction, country: str, codes: Sequence[Coding], days: Days) -> 
 
 
 def _take_prices(book: PriceBook, rows: Sequence[Row]) -> None:
+    # Many prices are of one list, which is read anew with each question.
+    lists: dict[ListKey, PricedList] = {}
     for row in rows:
         key = (row[0], row[1], row[2])
-        book.lists[key] = PricedList(
-            tenant_id=row[0],
-            list_id=row[1],
-            version=row[2],
-            level=row[3],
-            facility=row[4],
-            program=None if row[6] is None else (row[5], row[6]),
-            valid_from=row[7],
-            valid_to=row[8],
-        )
+        if key not in lists:
+            lists[key] = PricedList(
+                tenant_id=row[0],
+                list_id=row[1],
+                version=row[2],
+                level=row[3],
+                facility=row[4],
+                program=None if row[6] is None else (row[5], row[6]),
+                valid_from=row[7],
+                valid_to=row[8],
+            )
         price = Price(
             system=row[9],
             code=row[10],
@@ -144,6 +147,7 @@ def _take_prices(book: PriceBook, rows: Sequence[Row]) -> None:
             tax_included=row[15],
         )
         book.prices.setdefault((row[9], row[10]), {})[key, price.key] = price
+    book.lists.update(lists)
 
 
 def _take_rules(book: PriceBook, rows: Sequence[Row]) -> None:
