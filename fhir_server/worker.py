@@ -20,7 +20,7 @@ from fhir_server.app import create_app
 from fhir_server.settings import Settings
 from storage.postgres_launcher import die_with_parent
 
-_OBJECTS_BETWEEN_SEARCHES = 50_000
+_OBJECTS_BETWEEN_SEARCHES = 10_000
 """Objects that are there more than at the last search; Python's own 700 are fewer than one Bundle decodes to."""
 
 
