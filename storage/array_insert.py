@@ -56,7 +56,15 @@ class ArrayInsert:
             rows = sorted(rows, key=tuple)
         if len(rows) <= _FEW:
             return self._few[len(rows) - 1], list(chain.from_iterable(rows))
-        return self._many, [list(values) for values in zip(*rows, strict=True)]
+        return self._many, [_column(values) for values in zip(*rows, strict=True)]
+
+
+def _column(values: tuple[Any, ...]) -> list[Any] | None:
+    """What travels of a column: nothing where it holds nothing, for unnest fills up what is shorter than the others.
+
+    Most columns of most resources are so, and each would be an array of NULLs to write and to read.
+    """
+    return None if values.count(None) == len(values) else list(values)
 
 
 def _values(types: Sequence[str], count: int) -> str:

@@ -1,4 +1,4 @@
-"""Rows that two transactions may both want are taken in one order, so that no two wait for one another."""
+"""Rows are added as they are; those that two may both want in one order, so that neither waits for the other."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ import pytest
 from ledger.errors import Refusal
 from ledger.tenant import Tenant
 from storage import business_keys, invoiced_charges, tenants
+from storage.array_insert import ArrayInsert
 from storage.pipeline import Statement
+from storage.tables import account_index
 from storage.transaction import Database, Transaction
 from tests.database_server import DatabaseAccess
 from tests.integration.billing.hospital import OPENED, Hospital, line_of
@@ -20,6 +22,8 @@ _NOTHING = Statement("SELECT 1")
 _WAITING = Statement(
     "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
 )
+
+_INDEX_ROWS = Statement("SELECT id, system, value, text FROM billing.account_index WHERE tenant_id = $1 ORDER BY id")
 
 Take = Callable[[Transaction, Sequence[str]], None]
 
@@ -100,3 +104,17 @@ async def test_two_invoices_that_take_the_same_charges_in_opposite_order_do_not_
 
     taken = await outcomes(pool, hospital.context.tenant.id, take, charges)
     assert taken == ["charge-on-other-invoice", "taken"]
+
+
+async def test_rows_of_which_some_columns_hold_nothing_are_added_as_they_are(pool: Database) -> None:
+    tenant_id = f"rows-{secrets.token_hex(4)}"
+    insert = ArrayInsert(account_index, 0)
+    rows = [
+        (tenant_id, str(number), "identifier", "{0}", None, "value" if number == 3 else None, None)
+        for number in range(10)
+    ]
+    async with pool.transaction(tenant_id, "test") as tx:
+        for row in rows:
+            tx.add(insert, row)
+        added = await tx.fetch(_INDEX_ROWS, tenant_id)
+    assert added == [(row[1], row[4], row[5], row[6]) for row in rows]
