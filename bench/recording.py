@@ -20,7 +20,7 @@ from bench.works import TENANT, Work
 from fhir_server.app import create_app
 from fhir_server.authorization.built_in_issuer import TokenRequest, mint
 from fhir_server.settings import Settings
-from storage import transaction
+from storage import connections
 from storage.pipeline import Pipeline, Row, Statement
 
 Query = tuple[bytes, list[Any]]
@@ -73,7 +73,7 @@ def token_for(settings: Settings) -> str:
 async def record(settings: Settings, works: Sequence[tuple[Work, int]]) -> Recording:
     """Carry out the first requests of each work on the database of the settings."""
     # The pool makes its pipelines by this name.
-    vars(transaction)["Pipeline"] = _RecordingPipeline
+    vars(connections)["Pipeline"] = _RecordingPipeline
     app = create_app(settings)
     headers = {"authorization": f"Bearer {token_for(settings)}", "content-type": "application/fhir+json"}
     recording = Recording()
@@ -94,6 +94,7 @@ async def record(settings: Settings, works: Sequence[tuple[Work, int]]) -> Recor
                 )
                 _recorded.reset(token)
                 assert answer.is_success, answer.text
+                assert recorded, "a request that asks the database nothing: the pool does not make our pipelines"
                 taken.append(([batch for batch in recorded if not _reads_tenant(batch)], answer.content))
     return recording
 
