@@ -5,15 +5,19 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterator
 from contextlib import nullcontext
+from pathlib import Path
 from typing import Any, LiteralString
 
 import psycopg
 import pytest
 import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from psycopg import errors
 
+from storage import migrations
 from storage.tables import metadata
 from tests.database_server import DatabaseAccess
 
@@ -327,3 +331,9 @@ def _postings(
             currencies or ["AFN"] * len(lines),
         ],
     )
+
+
+def test_the_newest_migration_is_the_last_of_the_one_chain_that_alembic_runs() -> None:
+    config = Config()
+    config.set_main_option("script_location", str(Path(migrations.__file__).parent).replace("%", "%%"))
+    assert ScriptDirectory.from_config(config).get_heads() == [migrations.newest()]
