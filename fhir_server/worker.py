@@ -22,6 +22,8 @@ from storage.postgres_launcher import die_with_parent
 
 _OBJECTS_BETWEEN_SEARCHES = 10_000
 """Objects that are there more than at the last search; Python's own 700 are fewer than one Bundle decodes to."""
+_SEARCHES_BETWEEN_LARGER = 3
+"""Python's own 10 would keep some megabytes of garbage for long."""
 
 
 def main() -> None:
@@ -61,7 +63,7 @@ def _application(settings: Settings) -> FastAPI:
     app = create_app(settings)
     gc.collect()
     gc.freeze()
-    gc.set_threshold(_OBJECTS_BETWEEN_SEARCHES)
+    gc.set_threshold(_OBJECTS_BETWEEN_SEARCHES, _SEARCHES_BETWEEN_LARGER, _SEARCHES_BETWEEN_LARGER)
     return app
 
 
