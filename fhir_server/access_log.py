@@ -57,6 +57,7 @@ class AccessLog:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._gathered: list[tuple[str, Access]] = []
+        self._writing: set[asyncio.Task[None]] = set()
 
     def note(self, visit: Visit, answer: Answer) -> None:
         """Have an access that has read logged soon. Refused where too many wait for the database."""
@@ -75,7 +76,14 @@ class AccessLog:
             await self.flush()
 
     async def flush(self) -> None:
-        """Write what was gathered. What cannot be written waits for the next time."""
+        """Write what was gathered, and wait for what is being written already. It is written to its end, whoever is
+        cancelled meanwhile; what cannot be written waits for the next time."""
+        writing = asyncio.create_task(self._write_gathered())
+        self._writing.add(writing)
+        writing.add_done_callback(self._writing.discard)
+        await asyncio.wait(set(self._writing))
+
+    async def _write_gathered(self) -> None:
         gathered, self._gathered = self._gathered, []
         by_tenant: dict[str, list[Access]] = {}
         for tenant_id, access in gathered:
@@ -107,8 +115,7 @@ class AccessLog:
         while True:
             await asyncio.sleep(FLUSH_SECONDS)
             if self._gathered:
-                # To its end, also when the application stops meanwhile: what is half written must not be lost.
-                await asyncio.shield(self.flush())
+                await self.flush()
 
 
 def _tenant_of(visit: Visit) -> str:

@@ -156,6 +156,8 @@ async def command(books: Books, *options: str) -> asyncio.subprocess.Process:
         *(sys.executable, "-m", "fhir_server", "check", *options),
         cwd=CHECKOUT,
         env=os.environ | urls,
+        # Where tests run in the background of a shell, Ctrl-C is ignored, and would be by all that they start.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
