@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import cast
-from zoneinfo import ZoneInfo
 
 from ledger.capture import KIND as CAPTURED
+from ledger.dates import day_at
 from ledger.posting_period import recognition_from
 from ledger.recognition import SETTING, Point
 from ledger.tenant import DEFAULT_SETTINGS
@@ -26,6 +26,6 @@ async def change_recognition(
     if point == before.get(SETTING, DEFAULT_SETTINGS[SETTING]):
         return
     stored = await posting_periods.lock(tx)
-    today = tx.now.astimezone(ZoneInfo(timezone)).date()
+    today = day_at(tx.now, timezone)
     first_day = recognition_from(stored.shut, await journal.last_day_of_kind(tx, CAPTURED), today)
     posting_periods.record_recognition(tx, stored, first_day, cast(Point, point))

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime
-from zoneinfo import ZoneInfo
 
 from billing.endpoint_policy import PUBLIC_ONLY, EndpointPolicy
 from billing.terminology import Terminology
+from ledger.dates import day_at
 from ledger.tenant import Tenant
 
 
@@ -37,4 +37,4 @@ class Context:
 
     def today(self, now: datetime) -> date:
         """The date at the tenant's place."""
-        return now.astimezone(ZoneInfo(self.tenant.timezone)).date()
+        return day_at(now, self.tenant.timezone)

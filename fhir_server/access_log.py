@@ -81,7 +81,7 @@ class AccessLog:
         writing = asyncio.create_task(self._write_gathered())
         self._writing.add(writing)
         writing.add_done_callback(self._writing.discard)
-        await asyncio.wait(set(self._writing))
+        await asyncio.wait(self._writing)
 
     async def _write_gathered(self) -> None:
         gathered, self._gathered = self._gathered, []

@@ -20,7 +20,7 @@ from fhir_server.authorization.built_in_issuer import public_keys
 from fhir_server.authorization.token import verifier_of
 from fhir_server.cross_origin import across_origins
 from fhir_server.documentation_page import documentation_page
-from fhir_server.fhir_endpoint import FhirEndpoint, is_fhir
+from fhir_server.fhir_endpoint import FHIR_PATH, FhirEndpoint, is_fhir
 from fhir_server.gateway_client import gateway_of
 from fhir_server.gateway_resolution import keep_resolving
 from fhir_server.health import Health
@@ -38,7 +38,7 @@ from fhir_server.root import root
 from fhir_server.routes import route_table
 from fhir_server.service import Service
 from fhir_server.settings import Settings
-from fhir_server.smart_configuration import JWKS_PATH, smart_configuration
+from fhir_server.smart_configuration import JWKS_PATH, SMART_PATH, smart_configuration
 from fhir_server.subscription_queue import SubscriptionQueue
 from fhir_server.tenant_service_client import freshness_of, tenant_service_of
 from fhir_server.terminology_server import TerminologyServer
@@ -130,7 +130,7 @@ def create_app(settings: Settings) -> FastAPI:
 
     app = Application(title="Billing", docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan)
     app.router.routes += [
-        WebSocketRoute(f"/fhir{WEBSOCKET_PATH}", SubscriptionSocket(service).answer),
+        WebSocketRoute(f"{FHIR_PATH}{WEBSOCKET_PATH}", SubscriptionSocket(service).answer),
         *rest_api(service),
         Route("/", root(settings)),
         Route("/openapi.json", openapi(document)),
@@ -138,7 +138,7 @@ def create_app(settings: Settings) -> FastAPI:
         Route("/healthz", health.healthz),
         Route("/readyz", health.readyz),
         Route("/metrics", health.metrics),
-        *(Route(f"{base}/.well-known/smart-configuration", smart_configuration(settings)) for base in ("", "/fhir")),
+        *(Route(f"{base}{SMART_PATH}", smart_configuration(settings)) for base in ("", FHIR_PATH)),
         *(_built_in_issuer(service) if settings.built_in_issuer_is_on else []),
     ]
     app.state.access_log = service.access_log

@@ -21,7 +21,7 @@ from billing.check.finding import Finding
 from billing.check.parts import Part
 from billing.check.progress import Progress
 from fhir_server.check_worker import Advance, Found, Look, Order, Ready, Said, Setting
-from fhir_server.settings import CHECKOUT, Settings
+from fhir_server.settings import CHECKOUT, Settings, usable_cores
 from fhir_server.worker_processes import ServeError
 from storage.check_tenants import RegisteredTenant
 
@@ -34,13 +34,6 @@ MOST_UNASKED = 8
 _LONGEST_LINE = 2**26
 
 _read = msgspec.json.Decoder(Said).decode
-
-
-def usable_cores() -> int:
-    """How many processes this one may keep busy."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 class CheckProcess:

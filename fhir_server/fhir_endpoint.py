@@ -27,6 +27,7 @@ from fhir_server.request_body import bytes_sent
 from fhir_server.responses import NOT_STORED, Answer, Header
 from fhir_server.route import Route
 from fhir_server.service import Service
+from fhir_server.smart_configuration import SMART_PATH
 from ledger.errors import Refusal
 from ledger.tenant import Tenant
 from mappers.card_numbers import may_hold_card_number, refuse_card_numbers, refuse_card_numbers_in_text
@@ -38,8 +39,8 @@ Headers = dict[bytes, bytes]
 # https://www.rfc-editor.org/rfc/rfc5789#section-2.2
 _ACCEPT_PATCH: Header = (b"accept-patch", ", ".join(PATCH_FORMATS).encode())
 
-BASE = "/fhir"
-_UNDER_BASE, _FOUND_BY_NAME = f"{BASE}/", f"{BASE}/.well-known/smart-configuration"
+FHIR_PATH = "/fhir"
+_UNDER_BASE, _FOUND_BY_NAME = f"{FHIR_PATH}/", f"{FHIR_PATH}{SMART_PATH}"
 
 _NOBODY = AccessToken("", "", "", scopes_of(""), 0)
 _NO_TENANT = Tenant("", "", "", "", "UTC")
@@ -47,7 +48,7 @@ _NO_TENANT = Tenant("", "", "", "", "UTC")
 
 def is_fhir(path: str) -> bool:
     """Whether a path is one of the FHIR API's, which is what lies under `/fhir` and is not found by its fixed name."""
-    return path == BASE or (path.startswith(_UNDER_BASE) and path != _FOUND_BY_NAME)
+    return path == FHIR_PATH or (path.startswith(_UNDER_BASE) and path != _FOUND_BY_NAME)
 
 
 class FhirEndpoint:

@@ -16,12 +16,11 @@ from starlette.responses import Response
 
 from capability.openapi import FhirDescription
 from capability.publication import VERSION
+from fhir_server.fhir_endpoint import FHIR_PATH
 from fhir_server.interactions.capabilities import served_by
 from fhir_server.rest.openapi import DocumentedRoute
 from fhir_server.rest.openapi import openapi_document as rest_document
 from fhir_server.route import RouteTable
-
-FHIR_PATH = "/fhir"
 
 _DESCRIPTION = (
     "The FHIR R4 API of the billing service at /fhir, and its internal API. In FHIR, search parameters may have"

@@ -8,6 +8,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from fhir_server.settings import Settings
+from fhir_server.smart_configuration import SMART_PATH
 
 
 def root(settings: Settings) -> Callable[[Request], Awaitable[Response]]:
@@ -15,7 +16,7 @@ def root(settings: Settings) -> Callable[[Request], Awaitable[Response]]:
     links = {
         "fhir": base,
         "metadata": f"{base}/metadata",
-        "smart-configuration": f"{base}/.well-known/smart-configuration",
+        "smart-configuration": f"{base}{SMART_PATH}",
         "rest": "/api/v1/billing/openapi.json",
         "openapi": "/openapi.json",
         "docs": "/docs",

@@ -23,6 +23,13 @@ MOST_WORKERS_UNASKED = 4
 NOT_SETTINGS = ("BILLING_TEST_", "BILLING_CI", "BILLING_ADMIN_", "BILLING_PASSWORD_")  # of tests and setup-database
 
 
+def usable_cores() -> int:
+    """How many processes this one may keep busy."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
 class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix=PREFIX, populate_by_name=True, extra="forbid", frozen=True)
 
@@ -298,7 +305,7 @@ class Settings(BaseSettings):
 
     @property
     def worker_count(self) -> int:
-        return self.workers or min(MOST_WORKERS_UNASKED, len(os.sched_getaffinity(0)))
+        return self.workers or min(MOST_WORKERS_UNASKED, usable_cores())
 
     @property
     def is_loopback(self) -> bool:

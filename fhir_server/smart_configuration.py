@@ -16,7 +16,7 @@ from fhir_server.authorization.smart_scopes import BUSINESS_SCOPES, EVERY_BUSINE
 from fhir_server.settings import Settings
 from fhir_server.token_endpoint import ALGORITHMS, token_url
 
-JWKS_PATH = "/.well-known/jwks.json"
+SMART_PATH, JWKS_PATH = "/.well-known/smart-configuration", "/.well-known/jwks.json"
 
 _SCOPES = [
     *(

@@ -18,9 +18,14 @@ def date_of(written: str, timezone: str, expression: str = "") -> date:
     if len(written) <= _DAY_CHARACTERS:
         return date.fromisoformat(written + "-01-01"[len(written) - 4 :])
     try:
-        return datetime.fromisoformat(_readable(written)).astimezone(ZoneInfo(timezone)).date()
+        return day_at(datetime.fromisoformat(_readable(written)), timezone)
     except OverflowError:
         raise rule_broken("date-out-of-range", "Send a date within the years 1 to 9999.", expression) from None
+
+
+def day_at(moment: datetime, timezone: str) -> date:
+    """The day that it is at a place."""
+    return moment.astimezone(ZoneInfo(timezone)).date()
 
 
 def moment_of(written: str, expression: str = "") -> datetime:

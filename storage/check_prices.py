@@ -8,10 +8,11 @@ from datetime import date, datetime
 from decimal import Decimal
 
 from ledger.price_list import Coding, Price, PriceRule
-from ledger.pricing import ListKey, PriceBook, PricedList
+from ledger.pricing import ListKey, PriceBook
 from storage.check_snapshot import LIMIT, Snapshot
 from storage.pipeline import Row, Statement
 from storage.price_lists import price_of_row, rule_of_row
+from storage.prices import priced_list_of_row
 
 # list, version, list, version: both in force on some day for the same
 OVERLAPS = Statement(
@@ -145,16 +146,7 @@ async def book_of(snapshot: Snapshot, priced: Sequence[ChargePrice]) -> PriceBoo
     )
     for row in lists_:
         key = (row[0], row[1], row[2])
-        book.lists[key] = PricedList(
-            tenant_id=row[0],
-            list_id=row[1],
-            version=row[2],
-            level=row[3],
-            facility=row[4],
-            program=None if row[6] is None else (row[5], row[6]),
-            valid_from=row[7],
-            valid_to=row[8],
-        )
+        book.lists[key] = priced_list_of_row(row)
     for row in prices:
         price = price_of_row(row[3:])
         book.prices.setdefault((price.system, price.code), {})[(row[0], row[1], row[2]), price.key] = price

@@ -43,17 +43,15 @@ class Connections:
         self._kept: list[Pipeline] = []
         """Those that nobody uses; the one that was used last is used next."""
         self._waiting = 0
-        self._is_open = False
 
     async def open(self) -> None:
         await self._pool.open()
-        self._is_open = True
 
     async def close(self) -> None:
-        self._is_open = False
+        # First, so that nobody keeps one any more.
+        await self._pool.close()
         while self._kept:
             await self._return(self._kept.pop())
-        await self._pool.close()
 
     def statistics(self) -> dict[str, int]:
         """How many connections there are and who waits for one, by psycopg_pool's names."""
@@ -84,7 +82,7 @@ class Connections:
     async def give_back(self, pipeline: Pipeline) -> None:
         now = monotonic()
         is_due = now - pipeline.taken_at > KEPT_SECONDS
-        if self._waiting or is_due or pipeline.is_closed or not self._is_open:
+        if self._waiting or is_due or pipeline.is_closed or self._pool.closed:
             await self._return(pipeline)
         else:
             self._kept.append(pipeline)

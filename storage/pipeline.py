@@ -83,7 +83,7 @@ def _array(values: Sequence[Any]) -> bytes:
         case sorts if sorts == _ALL_INTEGERS:
             return f"{{{','.join(map(str, values))}}}".encode()
         case sorts if sorts in (_ALL_DAYS, _ALL_MOMENTS):
-            return b"{" + b",".join([_moment(value) for value in values]) + b"}"
+            return b"{" + b",".join(map(_in_iso, values)) + b"}"
     return b"{" + b",".join(map(_element, values)) + b"}"
 
 
@@ -99,13 +99,8 @@ def _element(value: Any) -> bytes:
 
 
 @lru_cache(maxsize=4096)
-def _moment(value: datetime) -> bytes:
-    """As PostgreSQL reads it, within an array too. A moment goes to several tables, and is not quickly written."""
-    return value.isoformat().encode()
-
-
-@lru_cache(maxsize=4096)
-def _day(value: date) -> bytes:
+def _in_iso(value: date) -> bytes:
+    """A day or moment as PostgreSQL reads it, within an array too. One goes to several tables, and is slow to write."""
     return value.isoformat().encode()
 
 
@@ -115,8 +110,8 @@ _TEXT_OF: dict[type, Callable[[Any], bytes]] = {
     int: lambda value: b"%d" % value,
     bool: lambda value: b"t" if value else b"f",
     Decimal: lambda value: str(value).encode(),
-    date: _day,
-    datetime: _moment,
+    date: _in_iso,
+    datetime: _in_iso,
     UUID: lambda value: str(value).encode(),
     list: _array,
     tuple: _array,

@@ -173,7 +173,7 @@ async def read(reader: Reader, tenant_id: str) -> tuple[StoredPeriods, datetime,
 
 async def recognition_changes(reader: Reader, tenant_id: str) -> list[RecognitionChange]:
     """From which day on a tenant recognises revenue by which point, the oldest change first."""
-    return [RecognitionChange(*row[:2]) for row in await reader.read(tenant_id, _RECOGNITION, tenant_id)]
+    return _changes_of_recognition(await reader.read(tenant_id, _RECOGNITION, tenant_id))
 
 
 async def closing_balance_of(reader: Reader, tenant_id: str, closed_through: date) -> list[LedgerAccountTotal]:
@@ -192,5 +192,9 @@ def _stored(rows: Sequence[Row], recognition: Sequence[Row]) -> StoredPeriods:
             )
             for first_day, last_day, status, closed, soft, changed_at, changed_by, reason in rows
         ),
-        tuple(RecognitionChange(*row[:2]) for row in recognition),
+        tuple(_changes_of_recognition(recognition)),
     )
+
+
+def _changes_of_recognition(rows: Sequence[Row]) -> list[RecognitionChange]:
+    return [RecognitionChange(first_day, point) for first_day, point, _ in rows]

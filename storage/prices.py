@@ -121,22 +121,27 @@ def _ask(tx: Transaction, country: str, codes: Sequence[Coding], days: Days) -> 
         known.asked.setdefault(coding, []).append(days)
 
 
+def priced_list_of_row(row: Row) -> PricedList:
+    """A version of a list: the first nine columns."""
+    return PricedList(
+        tenant_id=row[0],
+        list_id=row[1],
+        version=row[2],
+        level=row[3],
+        facility=row[4],
+        program=None if row[6] is None else (row[5], row[6]),
+        valid_from=row[7],
+        valid_to=row[8],
+    )
+
+
 def _take_prices(book: PriceBook, rows: Sequence[Row]) -> None:
     # Many prices are of one list, which is read anew with each question.
     lists: dict[ListKey, PricedList] = {}
     for row in rows:
         key = (row[0], row[1], row[2])
         if key not in lists:
-            lists[key] = PricedList(
-                tenant_id=row[0],
-                list_id=row[1],
-                version=row[2],
-                level=row[3],
-                facility=row[4],
-                program=None if row[6] is None else (row[5], row[6]),
-                valid_from=row[7],
-                valid_to=row[8],
-            )
+            lists[key] = priced_list_of_row(row)
         price = Price(
             system=row[9],
             code=row[10],

@@ -181,10 +181,6 @@ async def test_it_takes_at_least_one_process(books: Books) -> None:
     assert process.returncode == 2
 
 
-ATTEMPTS = 10
-"""So few books may be checked before the signal is there."""
-
-
 async def workers_of(process: asyncio.subprocess.Process, count: int) -> list[int]:
     """The processes of a check, once they are there."""
     while True:
@@ -220,13 +216,10 @@ def _is_alive(pid: int) -> bool:
 async def test_one_that_is_stopped_leaves_nobody_behind_and_calls_nothing_sound(
     books: Books, tmp_path: Path, sent: signal.Signals, code: int
 ) -> None:
-    for _ in range(ATTEMPTS):
-        process = await command(books, "--processes", "2", "--resume", str(tmp_path / "done"))
-        pids = await workers_of(process, 2)
-        process.send_signal(sent)
-        out, _ = await process.communicate()
-        if process.returncode:
-            break
+    process = await command(books, "--processes", "2", "--resume", str(tmp_path / "done"))
+    pids = await workers_of(process, 2)
+    process.send_signal(sent)
+    out, _ = await process.communicate()
     assert process.returncode in {code, 130 if sent == signal.SIGINT else code}
     assert b" ok" not in out
     async with asyncio.timeout(20):
@@ -240,13 +233,10 @@ async def test_one_that_is_stopped_leaves_nobody_behind_and_calls_nothing_sound(
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="processes are looked for in /proc")
 async def test_a_process_that_is_killed_is_an_error_of_the_command(books: Books) -> None:
-    for _ in range(ATTEMPTS):
-        process = await command(books, "--processes", "2")
-        pids = await workers_of(process, 2)
-        os.kill(pids[0], signal.SIGKILL)
-        out, err = await process.communicate()
-        if process.returncode:
-            break
+    process = await command(books, "--processes", "2")
+    pids = await workers_of(process, 2)
+    os.kill(pids[0], signal.SIGKILL)
+    out, err = await process.communicate()
     assert process.returncode == 1
     assert out == b""
     assert b"run: a process of the check ended unexpectedly (-9)" in err
